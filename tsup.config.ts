@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { defineConfig, type Options } from 'tsup';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+type Plugin = NonNullable<Options['plugins']>[number];
+
+/** In CommonJS our own files load each other by require(): Jest, for one, has no import() there. */
+const lazyRequire: Plugin = {
+  name: 'lazy-require',
+  renderChunk(code) {
+    if (this.format !== 'cjs') return;
+    return { code: code.replace(/\bimport\(("\.\/[^"]+")\)/g, 'Promise.resolve().then(() => require($1))') };
+  },
+};
+
+export default defineConfig({
+  // Every file directly in src/ is a published subpath.
+  entry: readdirSync('src')
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `src/${name}`),
+  format: ['esm', 'cjs'],
+  platform: 'node',
+  target: 'node20',
+  dts: true,
+  // Doors share one copy of each class, so that instanceof holds between them.
+  splitting: true,
+  // With this, Rollup writes the CommonJS files and leaves import() of packages alone. Without it tsup makes it
+  // require(), which not every runtime can do with an ESM-only package.
+  treeshake: true,
+  plugins: [lazyRequire],
+  clean: true,
+  define: { __VERSION__: JSON.stringify(version) },
+});

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+// Tests of the source import the doors by package name too; tests of the package and examples get the built files.
+const doors = [
+  { find: /^mcp-fleet$/, replacement: `${import.meta.dirname}/src/index.ts` },
+  { find: /^mcp-fleet\/(\w+)$/, replacement: `${import.meta.dirname}/src/$1.ts` },
+];
+
+function project(
+  name: string,
+  options: TestProjectInlineConfiguration['test'] = {},
+): TestProjectInlineConfiguration {
+  return { extends: true, test: { name, include: [`test/${name}/**/*.test.ts`], ...options } };
+}
+
+export default defineConfig({
+  define: { __VERSION__: JSON.stringify(version) },
+  test: {
+    dangerouslyIgnoreUnhandledErrors: false,
+    restoreMocks: true,
+    unstubGlobals: true,
+    unstubEnvs: true,
+    projects: [
+      project('unit', { alias: doors }),
+      project('integration', { alias: doors, testTimeout: 30_000, hookTimeout: 30_000 }),
+      project('architecture'),
+      project('types', {
+        include: [],
+        typecheck: { enabled: true, only: true, include: ['test/types/**/*.test-d.ts'] },
+      }),
+      project('package', {
+        globalSetup: 'test/package/setup.ts',
+        testTimeout: 60_000,
+      }),
+      project('examples', { testTimeout: 60_000 }),
+    ],
+  },
+});
