@@ -1,0 +1,62 @@
+import { ConnectionError } from '../core/errors.js';
+
+/** Codes after which no byte of a request can have left. */
+const NOT_SENT_CODES = new Map<string, string>([
+  ['ECONNREFUSED', 'Connection refused'],
+  ['ENOTFOUND', 'Host name not found'],
+  ['EAI_AGAIN', 'Host name lookup failed'],
+  ['EHOSTUNREACH', 'Host unreachable'],
+  ['ENETUNREACH', 'Network unreachable'],
+  ['EADDRNOTAVAIL', 'No local address available'],
+  ['EMFILE', 'Too many open files in this process'],
+  ['ENFILE', 'Too many open files on this machine'],
+  ['UND_ERR_CONNECT_TIMEOUT', 'Connecting took too long'],
+]);
+
+/** A certificate that is not accepted will not be accepted a second later. */
+const CERTIFICATE_CODE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(VERIFY|GET_ISSUER))/;
+
+/**
+ * What a failed request of the built-in client means.
+ * @param written whether any byte of the request may have left.
+ */
+export function failureOfRequest(error: Error, written: boolean, url: URL): ConnectionError {
+  const code = codeOf(error);
+  const place = `${url.protocol}//${url.host}`;
+  if (written) return lost(code, place, error);
+  const certificate = CERTIFICATE_CODE.test(code);
+  const reason = certificate ? 'Certificate not accepted' : (NOT_SENT_CODES.get(code) ?? 'Connecting failed');
+  return new ConnectionError('CONNECT_FAILED', `${reason} (${code}): ${place}`, {
+    delivery: 'not-sent',
+    retryable: !certificate,
+    cause: error,
+  });
+}
+
+/** What an error thrown by a foreign `fetch` means: it tells nothing of bytes, so only sure codes count. */
+export function failureOfForeignFetch(error: unknown, url: URL): ConnectionError {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = codeOf(cause);
+  const notSent = NOT_SENT_CODES.has(code) || CERTIFICATE_CODE.test(code);
+  return failureOfRequest(error instanceof Error ? withCode(error, code) : new Error(code), !notSent, url);
+}
+
+function lost(code: string, place: string, cause: Error): ConnectionError {
+  return new ConnectionError('CONNECTION_LOST', `Connection lost (${code}): ${place}`, {
+    delivery: 'unknown',
+    retryable: true,
+    cause,
+  });
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  if (typeof code === 'string') return code;
+  // With several addresses tried, Node reports an AggregateError whose parts have the codes.
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  return error instanceof Error ? error.name : 'unknown';
+}
+
+function withCode(error: Error, code: string): Error {
+  return Object.assign(new Error(error.message, { cause: error }), { code });
+}

@@ -1,0 +1,184 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Dispatcher } from 'undici';
+import { ConnectionError } from '../core/errors.js';
+import type { HttpResponse } from './http.js';
+
+/** Bytes that may wait here for a reader before the socket is paused. */
+const READ_AHEAD_BYTES = 65_536;
+
+export type ByteSink = (chunk: Uint8Array) => void;
+
+/** A response of the built-in client. Its body goes to one reader, once, without the cost of a web stream. */
+export class UndiciResponse implements HttpResponse {
+  readonly status: number;
+  readonly ok: boolean;
+  readonly statusText: string;
+  readonly url: string;
+  readonly headers: { get(name: string): string | null; has(name: string): boolean };
+
+  readonly #controller: Dispatcher.DispatchController;
+  readonly #decoder: Transform | undefined;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #sink: ByteSink | undefined;
+  #settle: { resolve(): void; reject(reason: unknown): void } | undefined;
+  #ended = false;
+  #failure: { reason: unknown } | undefined;
+  #body: ReadableStream<Uint8Array> | undefined;
+
+  constructor(head: {
+    url: URL;
+    status: number;
+    statusText: string;
+    headers: IncomingHttpHeaders;
+    controller: Dispatcher.DispatchController;
+  }) {
+    this.url = head.url.href;
+    this.status = head.status;
+    this.ok = head.status >= 200 && head.status < 300;
+    this.statusText = head.statusText;
+    const value = (name: string) => head.headers[name.toLowerCase()];
+    this.headers = {
+      get: (name) => {
+        const found = value(name);
+        return found === undefined ? null : Array.isArray(found) ? found.join(', ') : found;
+      },
+      has: (name) => value(name) !== undefined,
+    };
+    this.#controller = head.controller;
+    this.#decoder = this.#decoderFor(this.headers.get('content-encoding'));
+  }
+
+  // ── From the socket ─────────────────────────────────────────────────────────
+
+  push(chunk: Uint8Array): void {
+    if (this.#decoder === undefined) this.#deliver(chunk);
+    else if (!this.#decoder.write(chunk)) this.#controller.pause();
+  }
+
+  end(): void {
+    if (this.#decoder === undefined) this.#finish();
+    else this.#decoder.end();
+  }
+
+  fail(reason: unknown): void {
+    if (this.#ended || this.#failure !== undefined) return;
+    this.#failure = { reason };
+    this.#decoder?.destroy();
+    this.#settle?.reject(reason);
+  }
+
+  // ── To the reader ───────────────────────────────────────────────────────────
+
+  get bodyUsed(): boolean {
+    return this.#sink !== undefined;
+  }
+
+  /**
+   * Gives the body's bytes to `sink` as they come, decompressed; resolves at the end of the body.
+   * When `sink` throws, the connection is closed and the promise rejects with what it threw.
+   */
+  pump(sink: ByteSink): Promise<void> {
+    if (this.#sink !== undefined) return Promise.reject(new TypeError('The body was read already'));
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      this.#sink = sink;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      for (const chunk of waiting) this.#deliver(chunk);
+      if (this.#failure !== undefined) reject(this.#failure.reason);
+      else if (this.#ended) resolve();
+      else this.#controller.resume();
+    });
+  }
+
+  /** Gives up the body: closes the connection unless the body has arrived already. */
+  cancel(): void {
+    this.#sink ??= () => {};
+    this.#waiting = [];
+    if (!this.#ended) this.#abort(new Error('The body is not wanted'));
+  }
+
+  async text(): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    await this.pump((chunk) => chunks.push(chunk));
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  get body(): ReadableStream<Uint8Array> {
+    this.#body ??= new ReadableStream<Uint8Array>({
+      start: (stream) => {
+        this.pump((chunk) => stream.enqueue(chunk)).then(
+          () => stream.close(),
+          (error) => stream.error(error),
+        );
+      },
+      cancel: () => this.cancel(),
+    });
+    return this.#body;
+  }
+
+  #deliver(chunk: Uint8Array): void {
+    if (this.#failure !== undefined) return;
+    if (this.#sink === undefined) {
+      this.#waiting.push(chunk);
+      this.#waitingBytes += chunk.byteLength;
+      if (this.#waitingBytes > READ_AHEAD_BYTES) this.#controller.pause();
+      return;
+    }
+    try {
+      this.#sink(chunk);
+    } catch (error) {
+      this.#abort(error);
+    }
+  }
+
+  #finish(): void {
+    if (this.#failure !== undefined) return;
+    this.#ended = true;
+    this.#settle?.resolve();
+  }
+
+  #abort(reason: unknown): void {
+    this.fail(reason);
+    this.#controller.abort(reason instanceof Error ? reason : new Error('Aborted'));
+  }
+
+  #decoderFor(encoding: string | null): Transform | undefined {
+    const decoder = createDecoder(encoding);
+    return decoder
+      ?.on('data', (chunk: Buffer) => this.#deliver(chunk))
+      .on('drain', () => this.#controller.resume())
+      .on('end', () => this.#finish())
+      .on('error', (cause) =>
+        this.#abort(
+          new ConnectionError('PROTOCOL_ERROR', `The ${encoding} encoding of the answer is broken`, {
+            delivery: 'unknown',
+            httpStatus: this.status,
+            cause,
+          }),
+        ),
+      );
+  }
+}
+
+function createDecoder(encoding: string | null): Transform | undefined {
+  switch (encoding?.trim().toLowerCase()) {
+    case 'gzip':
+    case 'x-gzip':
+      return createGunzip();
+    case 'deflate':
+      return createInflate();
+    case 'br':
+      return createBrotliDecompress();
+    default:
+      return undefined;
+  }
+}
