@@ -1,0 +1,49 @@
+import { discard } from '../net/body.js';
+import type { HttpFetch, HttpRequest, HttpResponse } from '../net/http.js';
+import { parseChallenge } from './challenge.js';
+import type { AccessToken } from './token-provider.js';
+import type { TokenSource } from './token-source.js';
+
+/**
+ * Sends each request to `origin` with a token of `source`; requests to other origins go out as they are. A 401
+ * or 403 is answered with at most one more request, and only if there is another token to send.
+ */
+export function withBearer(fetch: HttpFetch, source: TokenSource, origin: string): HttpFetch {
+  return async (url, request = {}) => {
+    if (new URL(url).origin !== origin) return fetch(url, request);
+    const { signal } = request;
+    const used = await source.get(signal);
+    const response = await fetch(url, authorized(request, used));
+    if (response.ok) source.accepted();
+    try {
+      const replacement = await replacementFor(source, used, response, signal);
+      if (replacement === undefined) return response;
+      discard(response);
+      return await fetch(url, authorized(request, replacement));
+    } catch (error) {
+      discard(response);
+      throw error;
+    }
+  };
+}
+
+async function replacementFor(
+  source: TokenSource,
+  used: AccessToken | undefined,
+  response: HttpResponse,
+  signal: AbortSignal | undefined,
+): Promise<AccessToken | undefined> {
+  if (response.status !== 401 && response.status !== 403) return undefined;
+  const challenge = parseChallenge(response.headers.get('www-authenticate'));
+  if (response.status === 401) return source.rejected(used, challenge, signal);
+  if (challenge?.error !== 'insufficient_scope') return undefined;
+  return source.insufficientScope(used, challenge, signal);
+}
+
+function authorized(request: HttpRequest, token: AccessToken | undefined): HttpRequest {
+  if (token === undefined) return request;
+  const others = Object.entries(request.headers ?? {}).filter(
+    ([name]) => name.toLowerCase() !== 'authorization',
+  );
+  return { ...request, headers: { ...Object.fromEntries(others), authorization: `Bearer ${token.token}` } };
+}

@@ -1,0 +1,94 @@
+import { abortable } from '../core/abort.js';
+import { Deadline } from '../core/deadline.js';
+import { ConnectionError, McpFleetError } from '../core/errors.js';
+import { readText } from '../net/body.js';
+import { failureOfForeignFetch } from '../net/failures.js';
+import type { HttpFetch, HttpRequest } from '../net/http.js';
+import { parseRetryAfter } from './retry-after.js';
+
+/** Far more than a token or a metadata document takes. */
+const MAX_BYTES = 1_048_576;
+
+/** What counts of an authorization server's answer. */
+export interface OAuthAnswer {
+  readonly status: number;
+  readonly retryAfterMs: number | undefined;
+  /** The body, if it is a JSON object; whatever its content type says. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Sends one request to an authorization server, following no redirect. */
+export type AskAuthorizationServer = (
+  url: URL,
+  request: Omit<HttpRequest, 'signal' | 'redirect'>,
+) => Promise<OAuthAnswer>;
+
+/**
+ * @param timeoutMs for the request and the whole of its answer.
+ * @returns a function that throws `ConnectionError`, `TimeoutError` or the reason of `signal`, and nothing else.
+ */
+export function oauthHttp(fetch: HttpFetch, timeoutMs: number, signal: AbortSignal): AskAuthorizationServer {
+  return async (url, request) => {
+    const deadline = new Deadline({ timeoutMs, signal });
+    const exchange = async () => {
+      const response = await fetch(url, { ...request, redirect: 'manual', signal: deadline.signal });
+      const text = await readText(response, MAX_BYTES);
+      return {
+        status: response.status,
+        retryAfterMs: parseRetryAfter(response.headers.get('retry-after')),
+        json: parseObject(text),
+      };
+    };
+    try {
+      return await abortable(exchange(), deadline.signal);
+    } catch (error) {
+      if (deadline.signal.aborted) throw deadline.signal.reason;
+      throw error instanceof McpFleetError ? error : failureOfForeignFetch(error, url);
+    } finally {
+      deadline[Symbol.dispose]();
+    }
+  };
+}
+
+/**
+ * The answer as openid-client wants to read it, without what nobody asked for. Without `WWW-Authenticate`, too:
+ * it would read the challenge instead of the error in the body.
+ */
+export function asTokenResponse({ status, json }: OAuthAnswer): Response {
+  if (status < 200 || status > 599) {
+    throw new ConnectionError('PROTOCOL_ERROR', `Not a status of HTTP: ${status}`, {
+      delivery: 'unknown',
+      httpStatus: status,
+    });
+  }
+  return json === undefined
+    ? new Response(null, { status })
+    : Response.json(status === 200 ? tokenIn(json) : errorIn(json), { status });
+}
+
+/** Lenient where servers are sloppy: an unusable `expires_in` or `scope` counts as missing. */
+function tokenIn({ access_token, token_type, expires_in, scope }: NonNullable<OAuthAnswer['json']>): object {
+  const seconds = typeof expires_in === 'string' ? Number.parseFloat(expires_in) : expires_in;
+  const expires = typeof seconds === 'number' && seconds > 0 && Number.isFinite(seconds);
+  return {
+    access_token,
+    token_type,
+    ...(expires && { expires_in: seconds }),
+    ...(typeof scope === 'string' && { scope }),
+  };
+}
+
+function errorIn({ error, error_description }: NonNullable<OAuthAnswer['json']>): object {
+  return { error, error_description };
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,108 @@
+import { AuthError, describeThrown, type ErrorDetails, McpFleetError } from '../core/errors.js';
+import { publicUrl } from '../net/redirects.js';
+import { basicCredentials, formEncoded } from './client-authentication.js';
+import type { OAuthAnswer } from './oauth-http.js';
+
+/** Longest text of an authorization server that goes into a message. */
+const MAX_TEXT = 200;
+
+/** The OAuth error codes that speak of the server's state and not of the request. */
+const TRANSIENT_CODES = new Set(['server_error', 'temporarily_unavailable', 'slow_down']);
+
+/** What is known of a token request that failed. */
+export interface FailedTokenRequest {
+  readonly tokenUrl: URL;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** The HTTP answer, if there was one. */
+  readonly answer: OAuthAnswer | undefined;
+}
+
+/**
+ * What a failed token request means: retryable after network errors, timeouts, 5xx, 429 and what the OAuth code
+ * calls transient; not after anything else, `invalid_client` and its kin above all.
+ */
+export function tokenError(error: unknown, request: FailedTokenRequest): AuthError {
+  const own = ownErrorIn(error);
+  if (own !== undefined) return requestFailed(own);
+  const { answer, tokenUrl } = request;
+  const cause = withoutAnswer(error);
+  const server = `The authorization server ${publicUrl(tokenUrl)}`;
+  if (answer === undefined)
+    return failure(`The token request could not be made: ${cause.message}`, cause, false);
+  if (answer.status === 200)
+    return failure(`${server} gave an answer without a usable bearer token`, cause, false);
+  const { status, retryAfterMs } = answer;
+  const { code, text } = oauthError(request);
+  const retryable = status >= 500 || status === 429 || (code !== undefined && TRANSIENT_CODES.has(code));
+  return failure(`${server} gave no token: HTTP ${status}${text}`, cause, retryable, retryAfterMs);
+}
+
+/** No usable HTTP answer came: the error of our own HTTP layer decides. An abort's reason stays what it is. */
+export function requestFailed<E>(error: E): AuthError | E {
+  if (!(error instanceof McpFleetError)) return error;
+  return failure(
+    `The request to the authorization server failed: ${error.message}`,
+    error,
+    error.retryable,
+    error.retryAfterMs,
+  );
+}
+
+/** The same failure in other circumstances. */
+export function restated(
+  error: AuthError,
+  circumstances: Pick<ErrorDetails, 'delivery' | 'retryAfterMs'>,
+): AuthError {
+  const { message, server, delivery, retryable, retryAfterMs } = error;
+  const details = { server, delivery, retryable, retryAfterMs, cause: error };
+  return new AuthError('TOKEN_FAILED', message, { ...details, ...circumstances });
+}
+
+function failure(message: string, cause: unknown, retryable: boolean, retryAfterMs?: number): AuthError {
+  return new AuthError('TOKEN_FAILED', message, { cause, retryable, retryAfterMs, delivery: 'not-sent' });
+}
+
+/** What our own fetch threw; openid-client wraps it. */
+function ownErrorIn(error: unknown): McpFleetError | undefined {
+  if (error instanceof McpFleetError) return error;
+  return error instanceof Error && error.cause instanceof McpFleetError ? error.cause : undefined;
+}
+
+/** RFC 6749 section 5.2. */
+function oauthError({ answer, ...request }: FailedTokenRequest): { code: string | undefined; text: string } {
+  const { error: code, error_description: description } = answer?.json ?? {};
+  if (typeof code !== 'string' || code === '') return { code: undefined, text: '' };
+  const explained =
+    typeof description === 'string' && description !== '' ? ` (${printable(description, request)})` : '';
+  return { code, text: `, ${printable(code, request)}${explained}` };
+}
+
+/** Foreign text, fit to be shown: short, visible, and without the secret should the server echo it. */
+function printable(
+  text: string,
+  { clientId, clientSecret }: Pick<FailedTokenRequest, 'clientId' | 'clientSecret'>,
+): string {
+  const forms = [
+    clientSecret,
+    formEncoded(clientSecret),
+    encodeURIComponent(clientSecret),
+    Buffer.from(clientSecret).toString('base64'),
+    Buffer.from(clientSecret).toString('base64url'),
+    basicCredentials(clientId, clientSecret).slice('Basic '.length),
+  ];
+  return forms
+    .sort((a, b) => b.length - a.length)
+    .reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .slice(0, MAX_TEXT);
+}
+
+/** Class and code only: openid-client hangs whole answers on its errors, and `inspect` would print the token in them. */
+function withoutAnswer(error: unknown): Error {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  const name = describeThrown(error);
+  return typeof code === 'string'
+    ? Object.assign(new Error(`${name} ${code}`), { name, code })
+    : Object.assign(new Error(name), { name });
+}

@@ -1,0 +1,61 @@
+import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+
+/**
+ * Where bearer tokens come from. One method; cache, single flight, refresh ahead and retries are the library's.
+ *
+ * One provider may serve several servers: each asks for itself, with its own `context`.
+ */
+export interface TokenProvider {
+  /**
+   * A token for `context.url`, or `undefined` to send none.
+   *
+   * - An {@link AccessToken} is kept until shortly before its `expiresAt` (5 minutes without one) and shared by
+   *   all requests to the server. A new one is asked for in the background before that.
+   * - A plain string, and `undefined`, is asked for on every request and never shared between callers, so it
+   *   may differ from caller to caller (for example through `AsyncLocalStorage`).
+   *
+   * The token must be visible ASCII without spaces, and without the word `Bearer` (RFC 6750 section 2.1).
+   * An answer that takes more than 30 seconds counts as failed.
+   *
+   * @throws anything: callers see an {@link AuthError} with it as `cause`. Throw an {@link AuthError} yourself to
+   * say whether trying again makes sense (`retryable`) and when (`retryAfterMs`).
+   */
+  getToken(context: TokenContext): Promise<AccessToken | string | undefined>;
+}
+
+/** A bearer token and how long it is good for. */
+export interface AccessToken {
+  readonly token: string;
+  /** Epoch milliseconds; `Infinity` for never. @default 5 minutes after the answer */
+  readonly expiresAt?: number;
+  /** What the token allows (RFC 6749 section 3.3), as far as known. */
+  readonly scopes?: readonly string[];
+}
+
+/** What a {@link TokenProvider} is told with each question. */
+export interface TokenContext {
+  /** Name of the server, as configured. */
+  readonly server: string;
+  /** The server's URL. The token is sent to its origin and nowhere else. */
+  readonly url: URL;
+  /** Aborts when the answer is no longer wanted: the server was closed, or 30 seconds have passed. */
+  readonly signal: AbortSignal;
+  /**
+   * Why a token is wanted.
+   * - `initial`: there is none yet, or the last answer was a plain string.
+   * - `expiring`: `previous` expires soon, or has expired.
+   * - `rejected`: the server answered 401 to `previous`.
+   * - `insufficient_scope`: the server answered 403 to `previous`; see `challenge.scopes`.
+   * - `forced`: `refreshTokens()` or `refreshToken()` was called.
+   */
+  readonly reason: 'initial' | 'expiring' | 'rejected' | 'insufficient_scope' | 'forced';
+  /** The last token of this provider for this server; the very object that it answered. */
+  readonly previous: AccessToken | undefined;
+  /**
+   * What the server asked for with its last 401 or 403 (RFC 6750 section 3, RFC 9728 section 5.1). After a 403,
+   * `scopes` holds those asked for before, too.
+   */
+  readonly challenge: { readonly scopes?: readonly string[]; readonly resourceMetadata?: URL } | undefined;
+  /** The server's HTTP client: its limits, its redirect rule, and the user's `fetch` if one was configured. */
+  readonly fetch?: FetchLike;
+}

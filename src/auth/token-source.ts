@@ -1,0 +1,303 @@
+import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { abortable } from '../core/abort.js';
+import { AuthError, McpFleetError } from '../core/errors.js';
+import { SingleFlight } from '../core/single-flight.js';
+import { BackgroundTimer } from './background-timer.js';
+import { type Challenge, withScopes } from './challenge.js';
+import { FailureMemory } from './failure-memory.js';
+import { HeldToken } from './held-token.js';
+import { callProvider } from './provider-call.js';
+import { RecentTokens } from './recent-tokens.js';
+import { RejectionLimit } from './rejection-limit.js';
+import { unionOf } from './scopes.js';
+import { StepUp } from './step-up.js';
+import { restated } from './token-errors.js';
+import type { AccessToken, TokenContext, TokenProvider } from './token-provider.js';
+
+export interface TokenSourceOptions {
+  provider: TokenProvider;
+  /** Name of the server, as configured. */
+  server: string;
+  url: URL;
+  fetch?: FetchLike | undefined;
+  /** Told of each request to the provider, successful or not. For plain strings: when they change, or are asked for again. */
+  onRefresh: (event: TokenRefresh) => void;
+}
+
+export interface TokenRefresh {
+  reason: TokenContext['reason'];
+  /** Epoch milliseconds. */
+  expiresAt?: number;
+  error?: AuthError;
+}
+
+/** What varies between two questions to a provider. */
+type Question = Pick<TokenContext, 'reason' | 'previous' | 'challenge'>;
+
+/** `shared`: an object, for all requests. Else a plain string or nothing, for the one caller who asked. */
+type Answer = { shared: true; token: AccessToken } | { shared: false; token: AccessToken | undefined };
+
+/**
+ * The tokens for one server: asks its provider as seldom as possible, for any number of requests, and lets a
+ * token that is still good outlive failures of the provider.
+ */
+export class TokenSource {
+  readonly #options: TokenSourceOptions;
+  readonly #flight = new SingleFlight<Answer>();
+  readonly #closing = new AbortController();
+  readonly #failures = new FailureMemory();
+  readonly #rejections = new RejectionLimit();
+  readonly #stepUp = new StepUp();
+  readonly #recent = new RecentTokens();
+  readonly #refreshAhead = new BackgroundTimer();
+  #flying = false;
+  /** Kept between requests; never while `#asksEachTime`. */
+  #held: HeldToken | undefined;
+  /** The last answer was a plain string or nothing. */
+  #asksEachTime = false;
+  #lastPlain: string | undefined;
+  #challenge: Challenge | undefined;
+
+  constructor(options: TokenSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Epoch milliseconds of the expiry of the token that is kept, if there is one that says so. */
+  get expiresAt(): number | undefined {
+    return this.#held?.token.expiresAt;
+  }
+
+  /** Tokens in use now or lately, for taking them out of foreign texts. */
+  knownSecrets(): string[] {
+    return this.#recent.list();
+  }
+
+  /**
+   * The token to send with a request, or `undefined` to send none.
+   * @param signal ends this wait, not the question to the provider.
+   * @throws {AuthError} `TOKEN_FAILED`
+   */
+  async get(signal?: AbortSignal): Promise<AccessToken | undefined> {
+    this.#assertOpen(signal);
+    if (this.#held?.isFresh) return this.#held.token;
+    if (this.#asksEachTime) return this.#own(this.#question('initial'), signal);
+    try {
+      this.#failWhileFailing();
+      return await this.#renew(this.#question(this.#held === undefined ? 'initial' : 'expiring'), signal);
+    } catch (error) {
+      if (error instanceof AuthError && this.#held?.isValid) return this.#held.token;
+      throw error;
+    }
+  }
+
+  /** Says that the server took a token of this source. */
+  accepted(): void {
+    this.#rejections.accepted();
+  }
+
+  /**
+   * After a 401: the token to send the request with once more, or `undefined` if that would be pointless.
+   * @param used the token that was rejected.
+   * @throws {AuthError} `TOKEN_FAILED`
+   */
+  async rejected(
+    used: AccessToken | undefined,
+    challenge: Challenge | undefined,
+    signal?: AbortSignal,
+  ): Promise<AccessToken | undefined> {
+    this.#assertOpen(signal);
+    if (this.#asksEachTime) return this.#ownAgain({ reason: 'rejected', previous: used, challenge }, signal);
+    if (this.#held?.isValid && differs(this.#held.token, used)) return this.#held.token;
+    try {
+      this.#failWhileFailing();
+      if (!this.#flying && this.#rejections.isExhausted) return undefined;
+      if (challenge !== undefined) this.#challenge = withScopes(challenge, this.#stepUp.scopes);
+      const token = await this.#renew({ ...this.#question('rejected'), previous: used }, signal);
+      return differs(token, used) ? token : undefined;
+    } catch (error) {
+      // The request did leave, and was refused.
+      throw error instanceof AuthError ? restated(error, { delivery: 'rejected' }) : error;
+    }
+  }
+
+  /**
+   * After a 403 `insufficient_scope`: the token to send the request with once more, or `undefined` if there is
+   * no token with more scopes.
+   * @param used the token that does not suffice.
+   */
+  async insufficientScope(
+    used: AccessToken | undefined,
+    challenge: Challenge,
+    signal?: AbortSignal,
+  ): Promise<AccessToken | undefined> {
+    this.#assertOpen(signal);
+    const question = { reason: 'insufficient_scope', previous: used, challenge } as const;
+    if (this.#asksEachTime) {
+      return this.#ownAgain({ ...question, challenge: withScopes(challenge, used?.scopes) }, signal);
+    }
+    // A request under way was not asked for these scopes.
+    await abortable(this.#flight.settled(), signal);
+
+    const had = unionOf(this.#stepUp.scopes, used?.scopes, this.#held?.token.scopes);
+    const wanted = withScopes(challenge, had);
+    const asksForMore = (wanted.scopes?.length ?? 0) > had.length;
+    if (!asksForMore && this.#held?.isValid && differs(this.#held.token, used)) return this.#held.token;
+    if (!this.#stepUp.allows(wanted, had)) return undefined;
+    try {
+      const token = await this.#renew({ ...question, challenge: wanted }, signal);
+      return differs(token, used) ? token : undefined;
+    } catch (error) {
+      // The 403 says more to the caller than this failure, which was announced.
+      if (error instanceof AuthError) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Fetches a new token now, whatever is known of failures.
+   * @throws {AuthError} `TOKEN_FAILED`
+   */
+  async refresh(signal?: AbortSignal): Promise<void> {
+    this.#assertOpen(signal);
+    const question = this.#question('forced');
+    await (this.#asksEachTime ? this.#own(question, signal) : this.#renew(question, signal));
+  }
+
+  /** Ends what runs in the background, and everybody's wait. */
+  close(): void {
+    this.#refreshAhead.clear();
+    this.#closing.abort(
+      new McpFleetError('CLOSED', 'The client of this server was closed', { server: this.#options.server }),
+    );
+  }
+
+  // ── Asking the provider ─────────────────────────────────────────────────────
+
+  /** Starts the one request that may be under way, or joins it, whatever it asks. */
+  async #renew(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
+    let started = false;
+    const work = () => {
+      started = true;
+      return this.#fly(question);
+    };
+    const answer = await this.#flight.run(work, signal);
+    // What is not shared belongs to the caller who started the flight.
+    return answer.shared || started ? answer.token : this.#own(question, signal);
+  }
+
+  async #fly(question: Question): Promise<Answer> {
+    this.#flying = true;
+    try {
+      const answer = await this.#ask(question);
+      this.#failures.forget();
+      return answer;
+    } catch (error) {
+      throw error instanceof AuthError ? this.#failed(question, error) : error;
+    } finally {
+      this.#flying = false;
+    }
+  }
+
+  /** A question of one caller, in that caller's async context. */
+  async #own(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
+    const { token } = await abortable(this.#ask(question), signal);
+    return token;
+  }
+
+  async #ownAgain(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
+    const { reason, previous, challenge } = question;
+    if (this.#rejections.isRepeated(JSON.stringify([reason, previous?.token, challenge?.scopes])))
+      return undefined;
+    const token = await this.#own(question, signal);
+    return differs(token, previous) ? token : undefined;
+  }
+
+  async #ask(question: Question): Promise<Answer> {
+    const { provider, server, url, fetch } = this.#options;
+    const context = { server, url: new URL(url), ...question, ...(fetch !== undefined && { fetch }) };
+    try {
+      return this.#accept(question, await callProvider(provider, context, this.#closing.signal));
+    } catch (error) {
+      if (error instanceof AuthError) this.#announce({ reason: question.reason, error });
+      throw error;
+    }
+  }
+
+  #question(reason: Question['reason']): Question {
+    return { reason, previous: this.#held?.token, challenge: this.#challenge };
+  }
+
+  // ── What answers change ─────────────────────────────────────────────────────
+
+  #accept(question: Question, answer: AccessToken | string | undefined): Answer {
+    return typeof answer === 'object' ? this.#hold(question, answer) : this.#passOn(question, answer);
+  }
+
+  #hold({ reason, challenge }: Question, token: AccessToken): Answer {
+    this.#held = new HeldToken(token);
+    this.#asksEachTime = false;
+    this.#rejections.count(reason);
+    if (reason === 'insufficient_scope') {
+      this.#challenge = challenge;
+      this.#stepUp.succeeded(challenge?.scopes);
+    }
+    this.#schedule(this.#held.refreshAt);
+    this.#recent.add(token.token);
+    this.#announce({ reason, ...(token.expiresAt !== undefined && { expiresAt: token.expiresAt }) });
+    return { shared: true, token };
+  }
+
+  #passOn({ reason }: Question, answer: string | undefined): Answer {
+    const changed = answer !== this.#lastPlain;
+    this.#refreshAhead.clear();
+    this.#held = undefined;
+    this.#challenge = undefined;
+    this.#asksEachTime = true;
+    this.#lastPlain = answer;
+    if (answer !== undefined) this.#recent.add(answer);
+    if (changed || reason !== 'initial') this.#announce({ reason });
+    return { shared: false, token: answer === undefined ? undefined : { token: answer } };
+  }
+
+  /** @returns what to tell those who wait. */
+  #failed({ reason }: Question, error: AuthError): AuthError {
+    if (reason === 'insufficient_scope') {
+      // The usual scopes may be had all the same.
+      this.#stepUp.failed();
+      return error;
+    }
+    const nextTry = performance.now() + this.#failures.remember(error);
+    if (this.#held !== undefined) this.#schedule(Math.max(nextTry, this.#held.refreshAt));
+    return this.#failures.error ?? error;
+  }
+
+  #failWhileFailing(): void {
+    const error = this.#flying ? undefined : this.#failures.error;
+    if (error !== undefined) throw error;
+  }
+
+  /** Refreshes in the background at that instant of `performance.now()`, if the token lives that long. */
+  #schedule(at: number): void {
+    this.#refreshAhead.clear();
+    if (this.#held === undefined || at >= this.#held.expiresAt || this.#closing.signal.aborted) return;
+    // The outcome is announced; nobody waits for it.
+    this.#refreshAhead.set(at, () => this.#renew(this.#question('expiring'), undefined).catch(() => {}));
+  }
+
+  #announce(event: TokenRefresh): void {
+    try {
+      this.#options.onRefresh(event);
+    } catch {
+      // A listener that throws must not cost anybody a token.
+    }
+  }
+
+  #assertOpen(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+  }
+}
+
+function differs(token: AccessToken | undefined, used: AccessToken | undefined): boolean {
+  return token !== undefined && token.token !== used?.token;
+}
