@@ -1,0 +1,161 @@
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { Delivery, McpFleetError } from '../core/errors.js';
+import type { Progress, SessionRequestOptions } from './session.js';
+import { connectionLost } from './transports/connection-lost.js';
+import { isRequest } from './transports/messages.js';
+import type { JsonRpcTransport, TransportSink } from './transports/transport.js';
+
+/** What is known of one request while it is under way. */
+export class RequestTrace {
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  /** The SDK's id for it, once it has one. */
+  id: RequestId | undefined;
+  /** Why there will be no answer: an error of ours, or the reason of an abort. */
+  failure: unknown;
+  #sent = false;
+
+  constructor({ signal, onProgress }: Partial<SessionRequestOptions> = {}) {
+    this.signal = signal;
+    this.onProgress = onProgress;
+  }
+
+  sent(): void {
+    this.#sent = true;
+  }
+
+  /** What can be said of a request that got no answer. */
+  get delivery(): Delivery {
+    return this.#sent ? 'unknown' : 'not-sent';
+  }
+}
+
+/**
+ * Stands between the SDK's client and a transport of ours, and keeps the SDK's books straight: each request
+ * gets exactly one answer. A failure on the way is noted in the request's trace and answered with a JSON-RPC
+ * error, because an error thrown from `send` would leave the SDK waiting for a response for ever.
+ */
+export class Channel implements Transport {
+  onmessage?: Transport['onmessage'];
+  onclose?: Transport['onclose'];
+  onerror?: Transport['onerror'];
+
+  readonly #transport: JsonRpcTransport;
+  readonly #onError: (error: McpFleetError) => void;
+  readonly #onClosed: (reason: McpFleetError) => void;
+  readonly #connecting: AbortSignal;
+  /** Of the one request that the SDK makes by itself: `initialize`. */
+  readonly handshake = new RequestTrace();
+  readonly #pending = new Map<RequestId, RequestTrace>();
+  /** Belongs to the request that the SDK is about to send, synchronously. */
+  #next: RequestTrace | undefined;
+  #protocolVersion: string | undefined;
+  #over = false;
+
+  constructor(
+    transport: JsonRpcTransport,
+    options: {
+      onError: (error: McpFleetError) => void;
+      onClosed: (reason: McpFleetError) => void;
+      /** Ends the connecting. */
+      signal: AbortSignal;
+    },
+  ) {
+    this.#transport = transport;
+    this.#onError = options.onError;
+    this.#onClosed = options.onClosed;
+    this.#connecting = options.signal;
+  }
+
+  get sessionId(): string | undefined {
+    return this.#transport.sessionId;
+  }
+
+  get protocolVersion(): string | undefined {
+    return this.#protocolVersion;
+  }
+
+  setProtocolVersion = (version: string): void => {
+    this.#protocolVersion = version;
+    this.#transport.setProtocolVersion?.(version);
+  };
+
+  start(): Promise<void> {
+    return this.#transport.start(this.#sink, this.#connecting);
+  }
+
+  /** Calls `request`, which makes the SDK send one request before it returns, on the account of `trace`. */
+  async onAccountOf<T>(trace: RequestTrace, request: () => Promise<T>): Promise<T> {
+    this.#next = trace;
+    const answer = request();
+    this.#next = undefined;
+    try {
+      return await answer;
+    } finally {
+      if (trace.id !== undefined) this.#pending.delete(trace.id);
+    }
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    if (!isRequest(message)) return this.#transport.send(message, { sent: () => {} });
+    const trace = this.#next ?? this.handshake;
+    this.#next = undefined;
+    trace.id = message.id;
+    this.#pending.set(message.id, trace);
+    try {
+      await this.#transport.send(message, { signal: trace.signal, sent: () => trace.sent() });
+    } catch (error) {
+      this.#fail(message.id, error);
+    }
+  }
+
+  /** Ends the session; whatever still waits is told so. */
+  async close(): Promise<void> {
+    await this.#transport.close();
+    this.#end('The session was closed');
+  }
+
+  readonly #sink: TransportSink = {
+    message: (message) => {
+      const response = 'id' in message && !('method' in message);
+      // Second answers and answers to nothing end here.
+      if (response && !this.#settle(message.id)) return;
+      if ('method' in message && message.method === 'notifications/progress') this.#progress(message.params);
+      else this.onmessage?.(message);
+    },
+    error: (error) => this.#onError(error),
+    closed: (reason) => {
+      if (this.#over) return;
+      this.#end(reason.message, reason);
+      this.#onClosed(reason);
+    },
+  };
+
+  #settle(id: RequestId | undefined): boolean {
+    return id !== undefined && (this.#pending.delete(id) || this.#pending.delete(Number(id)));
+  }
+
+  /** Here and not through the SDK, which hands notifications on later than answers and so loses the last progress. */
+  #progress(params: unknown): void {
+    const { progressToken, ...progress } = (params ?? {}) as { progressToken?: RequestId } & Progress;
+    if (progressToken === undefined || typeof progress.progress !== 'number') return;
+    const trace = this.#pending.get(progressToken) ?? this.#pending.get(Number(progressToken));
+    trace?.onProgress?.(progress);
+  }
+
+  #fail(id: RequestId, failure: unknown): void {
+    const trace = this.#pending.get(id);
+    if (trace === undefined) return;
+    this.#pending.delete(id);
+    trace.failure = failure;
+    this.onmessage?.({ jsonrpc: '2.0', id, error: { code: 0, message: 'See the trace' } });
+  }
+
+  #end(why: string, cause?: McpFleetError): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const [id, trace] of [...this.#pending]) this.#fail(id, connectionLost(why, trace.delivery, cause));
+    this.onclose?.();
+  }
+}

@@ -1,0 +1,123 @@
+import type {
+  CallToolRequest,
+  CallToolResult,
+  CompleteRequest,
+  CompleteResult,
+  CreateMessageRequest,
+  CreateMessageResult,
+  ElicitRequest,
+  ElicitResult,
+  GetPromptRequest,
+  GetPromptResult,
+  Implementation,
+  LoggingLevel,
+  LoggingMessageNotification,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplate,
+  Root,
+  ServerCapabilities,
+  Tool,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { McpFleetError } from '../core/errors.js';
+
+export type TransportKind = 'http' | 'sse' | 'stdio' | 'ws' | 'custom';
+
+/**
+ * One initialized connection to one MCP server, plain JSON in and out, our errors only.
+ * A session never comes back: when it has ended, a new one is opened.
+ */
+export interface Session {
+  readonly transport: TransportKind;
+  readonly protocolVersion: string | undefined;
+  /** `undefined` when the session was taken over without an initialization, as a custom transport may. */
+  readonly capabilities: ServerCapabilities | undefined;
+  readonly serverInfo: Implementation | undefined;
+  readonly instructions: string | undefined;
+
+  /**
+   * @throws {RemoteError} for a JSON-RPC error, {@link TimeoutError} or the signal's own reason when it
+   * aborts, and what the transport met; `delivery` says what is known of the request.
+   */
+  request<Method extends keyof SessionRequests>(
+    method: Method,
+    params: SessionRequests[Method]['params'],
+    options: SessionRequestOptions,
+  ): Promise<SessionRequests[Method]['result']>;
+  /** One page of a list. An entry that is not what the protocol says is left out and named in `rejected`. */
+  list<Kind extends ListKind>(
+    kind: Kind,
+    cursor: string | undefined,
+    options: SessionRequestOptions,
+  ): Promise<ListPage<ListEntries[Kind]>>;
+  /** Ends the session on the server too. Bounded, idempotent, never throws. */
+  close(): Promise<void>;
+}
+
+export interface SessionRequests {
+  ping: { params: undefined; result: object };
+  'tools/call': { params: CallToolRequest['params']; result: CallToolResult };
+  'resources/read': { params: { uri: string }; result: ReadResourceResult };
+  'resources/subscribe': { params: { uri: string }; result: object };
+  'resources/unsubscribe': { params: { uri: string }; result: object };
+  'prompts/get': { params: GetPromptRequest['params']; result: GetPromptResult };
+  'completion/complete': { params: CompleteRequest['params']; result: CompleteResult };
+  'logging/setLevel': { params: { level: LoggingLevel }; result: object };
+}
+
+export interface ListEntries {
+  tools: Tool;
+  resources: Resource;
+  resourceTemplates: ResourceTemplate;
+  prompts: Prompt;
+}
+export type ListKind = keyof ListEntries;
+
+export interface ListPage<Entry> {
+  readonly entries: readonly Entry[];
+  readonly nextCursor: string | undefined;
+  /** Name (or position) and fault of each entry that was left out. */
+  readonly rejected: readonly string[];
+}
+
+export interface SessionRequestOptions {
+  /** The deadline of the call and the caller's abort; frees what the request holds. */
+  signal: AbortSignal;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface Progress {
+  progress: number;
+  total?: number;
+  message?: string;
+}
+
+/** What a session tells its owner by itself. */
+export interface SessionObserver {
+  log(message: LoggingMessageNotification['params']): void;
+  resourceUpdated(uri: string): void;
+  listChanged(kind: 'tools' | 'resources' | 'prompts'): void;
+  /** Something went wrong that no request was waiting for. */
+  error(error: McpFleetError): void;
+  /** The session has ended without `close()`; it is told once. */
+  closed(reason: McpFleetError): void;
+}
+
+/** Answers to what servers ask of this client; a capability is declared only where its handler is given. */
+export interface ServerRequestHandlers {
+  /** `elicitation/create`, in form and in url mode: see `request.mode`. */
+  elicitation?: (request: ElicitRequest['params'], context: HandlerContext) => Promise<ElicitResult>;
+  /** `sampling/createMessage` */
+  sampling?: (
+    request: CreateMessageRequest['params'],
+    context: HandlerContext,
+  ) => Promise<CreateMessageResult>;
+  /** `roots/list` */
+  roots?: (context: HandlerContext) => Promise<readonly Root[]>;
+}
+export interface HandlerContext {
+  readonly server: string;
+  /** Aborts when the server cancels its request or the connection ends. */
+  readonly signal: AbortSignal;
+}

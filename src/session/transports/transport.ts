@@ -1,0 +1,35 @@
+import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import type { McpFleetError } from '../../core/errors.js';
+import type { TransportKind } from '../session.js';
+
+/** Carries JSON-RPC messages to one server and back, for the life of one session. */
+export interface JsonRpcTransport {
+  readonly kind: TransportKind;
+  /** Set when the server is known to hold a session already, which makes an initialization needless. */
+  readonly sessionId?: string | undefined;
+
+  /** Connects. Everything that arrives from then on goes to `sink`. */
+  start(sink: TransportSink, signal: AbortSignal): Promise<void>;
+  /**
+   * Sends one message. For a request over HTTP the promise lasts until its answer went to the sink.
+   * @throws {McpFleetError} with `delivery`; for an abort, the signal's reason.
+   */
+  send(message: JSONRPCMessage, context: SendContext): Promise<void>;
+  /** The revision that the initialization settled on. */
+  setProtocolVersion?(version: string): void;
+  /** Bounded, idempotent, never throws; `sink.closed` is not called for it. */
+  close(): Promise<void>;
+}
+
+export interface TransportSink {
+  message(message: JSONRPCMessage): void;
+  error(error: McpFleetError): void;
+  /** The connection has ended by itself. */
+  closed(reason: McpFleetError): void;
+}
+
+export interface SendContext {
+  readonly signal?: AbortSignal | undefined;
+  /** Called when the first byte may have left. */
+  sent(): void;
+}
