@@ -1,0 +1,19 @@
+/** Options of everything that asks a server. */
+export interface RequestOptions {
+  /** Ends the waiting; the promise rejects with the signal's own reason. */
+  signal?: AbortSignal;
+  /** Milliseconds from now to the result. @default `callTimeoutMs` */
+  timeoutMs?: number;
+}
+
+export interface CallOptions extends RequestOptions {
+  /** Called for each `notifications/progress` of this call. */
+  onProgress?: (progress: { progress: number; total?: number; message?: string }) => void;
+  /** Progress restarts the timeout, up to this many milliseconds in all. @default not restarted */
+  maxTotalTimeoutMs?: number;
+}
+
+export interface ListOptions extends RequestOptions {
+  /** Ask the server even if the list is known. @default false */
+  fresh?: boolean;
+}

@@ -1,0 +1,128 @@
+import { Deadline } from '../core/deadline.js';
+import {
+  ConnectionError,
+  describeThrown,
+  McpFleetError,
+  notSent,
+  OutcomeUnknownError,
+  ofServer,
+  TimeoutError,
+} from '../core/errors.js';
+import type { CallOptions } from './call-options.js';
+import { InFlight } from './in-flight.js';
+
+/** What is called, for errors and events. */
+export interface CallSubject {
+  readonly method: string;
+  /** Of the tool or prompt, or the URI of the resource. */
+  readonly name?: string;
+}
+
+export interface CallReport extends CallSubject {
+  readonly outcome: 'ok' | 'tool_error' | 'failed' | 'aborted';
+  readonly durationMs: number;
+  readonly attempts: number;
+  readonly cached: boolean;
+  readonly error?: McpFleetError;
+}
+
+export interface CallRunnerOptions {
+  server: string;
+  /** Where a call names none. */
+  timeoutMs: number;
+  onCall(report: CallReport): void;
+}
+
+/**
+ * Runs each call under one deadline, counts it while it is under way, and tells how it ended.
+ * Errors leave with the server's name, and with the truth about their delivery.
+ */
+export class CallRunner {
+  readonly #options: CallRunnerOptions;
+  readonly #inFlight = new InFlight();
+  #closed = false;
+  #lastOkAt: number | undefined;
+
+  constructor(options: CallRunnerOptions) {
+    this.#options = options;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** When a call last succeeded, epoch milliseconds. */
+  get lastOkAt(): number | undefined {
+    return this.#lastOkAt;
+  }
+
+  async run<Result>(
+    subject: CallSubject,
+    { timeoutMs = this.#options.timeoutMs, signal, maxTotalTimeoutMs }: CallOptions,
+    work: (deadline: Deadline) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#closed) throw closed(this.#options.server);
+    signal?.throwIfAborted();
+    const startedAt = performance.now();
+    const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs });
+    this.#inFlight.enter(deadline);
+    try {
+      const result = await work(deadline);
+      this.#lastOkAt = Date.now();
+      this.#tell(subject, isToolError(result) ? 'tool_error' : 'ok', startedAt);
+      return result;
+    } catch (thrown) {
+      const aborted = signal?.aborted === true && thrown === signal.reason;
+      const error = aborted ? thrown : this.#outward(thrown, subject);
+      this.#tell(subject, aborted ? 'aborted' : 'failed', startedAt, error);
+      throw error;
+    } finally {
+      deadline[Symbol.dispose]();
+      this.#inFlight.leave(deadline);
+    }
+  }
+
+  /** Refuses new calls, waits for those under way at most `drainTimeoutMs`, then ends them. */
+  async close(drainTimeoutMs: number): Promise<void> {
+    this.#closed = true;
+    await this.#inFlight.drain(drainTimeoutMs, closed(this.#options.server));
+  }
+
+  #outward(thrown: unknown, subject: CallSubject): unknown {
+    // What an interceptor throws is the host's own, and stays as it is.
+    if (!(thrown instanceof McpFleetError)) return thrown;
+    const error = ofServer(thrown, this.#options.server);
+    if (error instanceof TimeoutError && error.delivery === undefined) return notSent(error);
+    const fateUnknown = error instanceof ConnectionError && error.delivery === 'unknown';
+    if (subject.method !== 'tools/call' || !fateUnknown) return error;
+    return new OutcomeUnknownError(`It is not known whether the tool ${subject.name} ran: ${error.message}`, {
+      server: this.#options.server,
+      retryAfterMs: error.retryAfterMs,
+      cause: error,
+    });
+  }
+
+  #tell(subject: CallSubject, outcome: CallReport['outcome'], startedAt: number, thrown?: unknown): void {
+    this.#options.onCall({
+      ...subject,
+      outcome,
+      durationMs: performance.now() - startedAt,
+      attempts: 1,
+      cached: false,
+      ...(outcome === 'failed' && { error: asReported(thrown) }),
+    });
+  }
+}
+
+function asReported(thrown: unknown): McpFleetError {
+  if (thrown instanceof McpFleetError) return thrown;
+  return new McpFleetError('ABORTED', `An interceptor threw a ${describeThrown(thrown)}`, { cause: thrown });
+}
+
+function isToolError(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && 'isError' in result && result.isError === true;
+}
+
+function closed(server: string): McpFleetError {
+  return new McpFleetError('CLOSED', 'The client is closed', { server, delivery: 'not-sent' });
+}

@@ -1,0 +1,89 @@
+import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { withBearer } from '../auth/bearer-fetch.js';
+import type { TokenContext } from '../auth/token-provider.js';
+import { TokenSource } from '../auth/token-source.js';
+import type { AuthError } from '../core/errors.js';
+import type { HttpFetch } from '../net/http.js';
+import type { SessionTarget } from '../session/open.js';
+import type { Session, SessionObserver } from '../session/session.js';
+import { type HttpPath, httpPath } from './http-path.js';
+import { type ServerSettings, targetOf } from './options.js';
+import type { ServerConfig } from './server-config.js';
+
+/** Texts shorter than this are no secrets, and stripping them would garble messages. */
+const SHORTEST_SECRET = 4;
+
+export interface TokenRefresh {
+  reason: TokenContext['reason'];
+  expiresAt?: number;
+  error?: AuthError;
+}
+
+/** How one server is reached: its target, its HTTP path, its tokens. Opens sessions. */
+export class ServerAccess {
+  readonly tokens: TokenSource | undefined;
+  readonly target: SessionTarget;
+  readonly #server: string;
+  readonly #settings: ServerSettings;
+  readonly #http: HttpPath;
+  readonly #fetch: HttpFetch;
+
+  constructor(
+    server: string,
+    config: ServerConfig,
+    settings: ServerSettings,
+    onRefresh: (refresh: TokenRefresh) => void,
+  ) {
+    this.#server = server;
+    this.#settings = settings;
+    this.target = targetOf(config);
+    this.#http = httpPath(settings.fetch, settings.connectTimeoutMs);
+    this.#fetch = this.#http.fetch;
+    if ('url' in this.target && 'auth' in config && config.auth !== undefined) {
+      const { url } = this.target;
+      this.tokens = new TokenSource({
+        provider: config.auth,
+        server,
+        url,
+        fetch: this.#http.fetch as FetchLike,
+        onRefresh,
+      });
+      this.#fetch = withBearer(this.#http.fetch, this.tokens, url.origin);
+    }
+  }
+
+  /** @throws {McpFleetError} or the signal's reason */
+  async open(observer: SessionObserver, signal: AbortSignal): Promise<Session> {
+    const { openSession } = await import('../session/open.js');
+    const { clientInfo, handlers = {}, maxResponseBytes } = this.#settings;
+    return openSession(this.target, {
+      server: this.#server,
+      clientInfo,
+      handlers,
+      observer,
+      signal,
+      fetch: this.#fetch,
+      tokens: this.tokens,
+      maxResponseBytes,
+      redact: (text) => this.#redact(text),
+    });
+  }
+
+  async close(): Promise<void> {
+    this.tokens?.close();
+    await this.#http.close();
+  }
+
+  /** `text` without what this server's configuration and tokens must keep to themselves. */
+  #redact(text: string): string {
+    const { target } = this;
+    const secrets = [
+      ...('headers' in target ? Object.values(target.headers) : []),
+      ...('env' in target ? Object.values(target.env) : []),
+      ...(this.tokens?.knownSecrets() ?? []),
+    ];
+    return secrets
+      .filter((secret) => secret.length >= SHORTEST_SECRET)
+      .reduce((shown, secret) => shown.replaceAll(secret, '[redacted]'), text);
+  }
+}

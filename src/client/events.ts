@@ -1,0 +1,41 @@
+import type { LoggingLevel } from '@modelcontextprotocol/sdk/types.js';
+import type { TokenContext } from '../auth/token-provider.js';
+import type { McpFleetError } from '../core/errors.js';
+import type { ServerStatus } from './status.js';
+
+/** Events of one server, by name. One object per event, so that fields can be added. */
+export interface McpClientEvents {
+  /** The status changed. `error` says why, where it did not change for the better. */
+  status: { server: string; status: ServerStatus; previous: ServerStatus; error?: McpFleetError };
+  /** A token was fetched, or could not be. `expiresAt` is in epoch milliseconds. */
+  refresh: { server: string; reason: TokenContext['reason']; expiresAt?: number; error?: McpFleetError };
+  /** A server's list changed: the names (for resources, the URIs) that differ. */
+  catalog: {
+    server: string;
+    kind: 'tools' | 'resources' | 'prompts';
+    added: readonly string[];
+    removed: readonly string[];
+    changed: readonly string[];
+  };
+  /** A call ended. `name` is the tool, prompt or resource; arguments and results are never in it. */
+  call: {
+    server: string;
+    method: string;
+    name?: string;
+    outcome: 'ok' | 'tool_error' | 'failed' | 'aborted';
+    durationMs: number;
+    attempts: number;
+    cached: boolean;
+    error?: McpFleetError;
+  };
+  /** A subscribed resource was updated. */
+  resource: { server: string; uri: string };
+  /** A log message of the server. */
+  log: { server: string; level: LoggingLevel; logger?: string; data: unknown };
+  /** Something failed that no caller was waiting for. Never fatal when unheard. */
+  error: {
+    server?: string;
+    during: 'connect' | 'refresh' | 'catalog' | 'listener' | 'transport' | 'close';
+    error: McpFleetError;
+  };
+}

@@ -1,0 +1,489 @@
+import type {
+  CallToolResult,
+  CompleteRequest,
+  CompleteResult,
+  GetPromptResult,
+  Implementation,
+  LoggingLevel,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplate,
+  ServerCapabilities,
+  Tool,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
+import { CallRunner } from '../calls/call-runner.js';
+import { type CallHandler, intercepted, type ToolCall } from '../calls/interceptors.js';
+import { abortable } from '../core/abort.js';
+import type { Deadline } from '../core/deadline.js';
+import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
+import { asFleetError, McpFleetError, ofServer, UnknownToolError } from '../core/errors.js';
+import { isolatedLogger, type Logger } from '../core/logger.js';
+import { nearestHint } from '../core/nearest.js';
+import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
+import { ServerAccess } from './access.js';
+import { checkCallOptions } from './call-checks.js';
+import { Catalog } from './catalog.js';
+import { Connection } from './connection.js';
+import type { McpClientEvents } from './events.js';
+import {
+  checkDefaults,
+  checkServerConfig,
+  checkServerName,
+  DRAIN_TIMEOUT_MS,
+  type ServerSettings,
+  settingsOf,
+} from './options.js';
+import type { ServerConfig, ServerDefaults } from './server-config.js';
+import { type ServerSnapshot, snapshotOf } from './snapshot.js';
+import { StandingRequests } from './standing-requests.js';
+import type { ServerStatus } from './status.js';
+import { type ToolFilter, toolFilter } from './tool-filter.js';
+
+/** A tool that is not in a list older than this may be new: the list is read again before it counts as unknown. */
+const LIST_MAY_BE_STALE_AFTER_MS = 5_000;
+const EMPTY_PAGE = { entries: [], nextCursor: undefined, rejected: [] } as const;
+const METHOD_NOT_FOUND = -32601;
+
+/** Which capability a list or a request needs (MCP "Capability Negotiation"). */
+const CAPABILITY_OF_LIST = {
+  tools: 'tools',
+  resources: 'resources',
+  resourceTemplates: 'resources',
+  prompts: 'prompts',
+} as const satisfies Record<ListKind, keyof ServerCapabilities>;
+
+/** One MCP server: its connection, its tokens, and the policies around its calls. Usable without a manager. */
+export class McpClient implements AsyncDisposable {
+  readonly name: string;
+  readonly #settings: ServerSettings;
+  readonly #logger: Logger;
+  readonly #events: Emitter<McpClientEvents>;
+  readonly #access: ServerAccess;
+  readonly #connection: Connection;
+  readonly #calls: CallRunner;
+  readonly #catalog: Catalog;
+  readonly #standing = new StandingRequests();
+  readonly #allowed: ToolFilter;
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+  /** The session whose tools could not be listed: its calls go out without. */
+  #unlistable: Session | undefined;
+
+  /**
+   * Touches no network.
+   * @throws {ConfigError} naming the path of the fault.
+   */
+  constructor(name: string, config: ServerConfig, defaults: ServerDefaults = {}) {
+    checkServerName(name, 'name');
+    checkDefaults(defaults);
+    checkServerConfig(config);
+    this.name = name;
+    this.#settings = settingsOf(config, defaults);
+    this.#logger = isolatedLogger(this.#settings.logger);
+    this.#allowed = toolFilter(this.#settings.tools);
+    this.#events = new Emitter((thrown, event) => event !== 'error' && this.#report('listener', thrown));
+    this.#access = new ServerAccess(name, config, this.#settings, (refresh) => {
+      this.#events.emit('refresh', { server: name, ...refresh });
+    });
+    this.#connection = new Connection({
+      connectTimeoutMs: this.#settings.connectTimeoutMs,
+      open: (observer, signal) => this.#access.open({ ...this.#observer, ...observer }, signal),
+      onStatus: (change) => this.#statusChanged(change),
+    });
+    this.#calls = new CallRunner({
+      server: name,
+      timeoutMs: this.#settings.callTimeoutMs,
+      onCall: (report) => this.#events.emit('call', { server: name, ...report }),
+    });
+    this.#catalog = new Catalog({
+      timeoutMs: this.#settings.callTimeoutMs,
+      page: (kind, cursor, signal) => this.#page(kind, cursor, signal),
+      onChange: (change) => this.#events.emit('catalog', { server: name, ...change }),
+      onError: (error) => this.#report('catalog', error),
+    });
+  }
+
+  // ── State ───────────────────────────────────────────────────────────────────
+
+  get status(): ServerStatus {
+    return this.#connection.status;
+  }
+
+  /** Why the status is `reconnecting` or `failed`. */
+  get lastError(): McpFleetError | undefined {
+    return this.#connection.lastError;
+  }
+
+  /** What the server said it can do; `undefined` until the first connection. */
+  get capabilities(): ServerCapabilities | undefined {
+    return this.#connection.lastSession?.capabilities;
+  }
+
+  get serverInfo(): Implementation | undefined {
+    return this.#connection.lastSession?.serverInfo;
+  }
+
+  /** The server's usage guide for the model. */
+  get instructions(): string | undefined {
+    return this.#connection.lastSession?.instructions;
+  }
+
+  /** The revision of MCP in use, for example `2025-11-25`. */
+  get protocolVersion(): string | undefined {
+    return this.#connection.lastSession?.protocolVersion;
+  }
+
+  /** Without I/O and without secrets. */
+  snapshot(): ServerSnapshot {
+    const { type } = this.#access.target;
+    return snapshotOf({
+      server: this.name,
+      status: this.status,
+      since: this.#connection.since,
+      session: this.#connection.lastSession,
+      configuredTransport: type === 'auto' ? 'http' : type,
+      tools: this.#catalog.known('tools')?.entries.length,
+      inFlight: this.#calls.inFlight,
+      lastOkAt: this.#calls.lastOkAt,
+      tokenExpiresAt: this.#access.tokens?.expiresAt,
+      lastError: this.lastError,
+    });
+  }
+
+  // ── Connection ──────────────────────────────────────────────────────────────
+
+  /**
+   * Connects now; without it the first call does. Concurrent callers share one attempt. After a failure the
+   * client goes on trying in the background, unless the status is `failed`.
+   * @throws {ConnectionError | AuthError | TimeoutError | RemoteError}
+   */
+  async connect(options: RequestOptions = {}): Promise<void> {
+    await this.#run({ method: 'initialize' }, options, async (deadline) => {
+      await this.#connection.connect(deadline.signal);
+    });
+  }
+
+  /** Round trip in milliseconds. */
+  ping(options: RequestOptions = {}): Promise<number> {
+    return this.#run({ method: 'ping' }, options, async ({ signal }) => {
+      const session = await this.#connection.ready(signal);
+      const sentAt = performance.now();
+      await session.request('ping', undefined, { signal });
+      return performance.now() - sentAt;
+    });
+  }
+
+  /**
+   * Fetches a new token now. @throws {AuthError}
+   * @throws {McpFleetError} `UNSUPPORTED` when the server has no token provider.
+   */
+  refreshToken(options: RequestOptions = {}): Promise<void> {
+    return this.#run({ method: 'refresh' }, options, async ({ signal }) => {
+      if (this.#access.tokens === undefined) {
+        throw new McpFleetError('UNSUPPORTED', 'The server has no token provider (option auth)', {
+          delivery: 'not-sent',
+        });
+      }
+      await this.#access.tokens.refresh(signal);
+    });
+  }
+
+  /** Whether there is a token provider to refresh from. */
+  get hasTokenProvider(): boolean {
+    return this.#access.tokens !== undefined;
+  }
+
+  // ── Tools ───────────────────────────────────────────────────────────────────
+
+  /** Every tool that the filter lets pass, from all pages. */
+  listTools(options: ListOptions = {}): Promise<readonly Tool[]> {
+    return this.#list('tools', options);
+  }
+
+  /** The tools that are known at this moment, without asking the server. */
+  get knownTools(): readonly Tool[] {
+    return this.#catalog.known('tools')?.entries ?? [];
+  }
+
+  /**
+   * Runs a tool. Its failure is `isError: true`, not an exception.
+   * @throws {OutcomeUnknownError} when the request left and no answer came: it may or may not have run.
+   * @throws {UnknownToolError | RemoteError | AuthError | ConnectionError | TimeoutError}
+   */
+  callTool(call: ToolCall, options: CallOptions = {}): Promise<CallToolResult> {
+    const { name } = call;
+    return this.#run({ method: 'tools/call', name }, options, async (deadline) => {
+      const tool = await this.#tool(name, deadline.signal);
+      const handler = intercepted(this.#settings.interceptors ?? [], this.#sender(name, options, deadline));
+      const { signal } = deadline;
+      return abortable(handler({ ...call, server: this.name, signal, tool }), signal);
+    });
+  }
+
+  /** The innermost handler: sends the call, under whatever name the interceptors gave it. */
+  #sender(checkedName: string, options: CallOptions, deadline: Deadline): CallHandler {
+    const onProgress = this.#progressListener(options, deadline);
+    return async ({ name, arguments: args, _meta, signal }) => {
+      if (name !== checkedName) await this.#tool(name, signal);
+      const session = await this.#connection.ready(signal);
+      this.#require(session, 'tools', 'tools/call');
+      const params = {
+        name,
+        ...(args !== undefined && { arguments: args }),
+        ...(_meta !== undefined && { _meta }),
+      };
+      return session.request('tools/call', params, { signal, onProgress });
+    };
+  }
+
+  #progressListener(
+    { onProgress, maxTotalTimeoutMs }: CallOptions,
+    deadline: Deadline,
+  ): CallOptions['onProgress'] {
+    if (onProgress === undefined && maxTotalTimeoutMs === undefined) return undefined;
+    return (progress) => {
+      deadline.restart();
+      try {
+        onProgress?.(progress);
+      } catch (thrown) {
+        this.#report('listener', thrown);
+      }
+    };
+  }
+
+  /**
+   * The tool as listed; `undefined` where the list cannot be had, which must not keep the call from being made.
+   * @throws {UnknownToolError}
+   */
+  async #tool(name: string, signal: AbortSignal): Promise<Tool | undefined> {
+    let list = this.#catalog.known('tools');
+    let tool = list?.byKey.get(name);
+    if (tool !== undefined) return tool;
+    const session = await this.#connection.ready(signal);
+    this.#require(session, 'tools', 'tools/call');
+    if (this.#unlistable !== session) {
+      try {
+        const stale = list !== undefined && performance.now() - list.readAt >= LIST_MAY_BE_STALE_AFTER_MS;
+        list = await this.#catalog.get('tools', { signal, fresh: stale });
+        tool = list.byKey.get(name);
+        if (tool !== undefined) return tool;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#unlistable = session;
+        this.#report('catalog', error);
+      }
+    }
+    if (list === undefined && this.#allowed(name)) return undefined;
+    const hint = nearestHint(name, list?.byKey.keys() ?? []);
+    throw new UnknownToolError(name, `Server ${this.name} has no tool ${JSON.stringify(name)}${hint}`);
+  }
+
+  // ── Resources, prompts, completion, logging ─────────────────────────────────
+
+  listResources(options: ListOptions = {}): Promise<readonly Resource[]> {
+    return this.#list('resources', options);
+  }
+
+  listResourceTemplates(options: ListOptions = {}): Promise<readonly ResourceTemplate[]> {
+    return this.#list('resourceTemplates', options);
+  }
+
+  readResource(uri: string, options: RequestOptions = {}): Promise<ReadResourceResult> {
+    return this.#request('resources/read', 'resources', uri, options, (session, signal) =>
+      session.request('resources/read', { uri }, { signal }),
+    );
+  }
+
+  /** Updates arrive as `resource` events. The subscription is made again after each reconnect. */
+  async subscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
+    await this.#request('resources/subscribe', 'resources', uri, options, async (session, signal) => {
+      if (session.capabilities?.resources?.subscribe !== true) throw unsupported('resource subscriptions');
+      await session.request('resources/subscribe', { uri }, { signal });
+      this.#standing.subscribed(uri);
+    });
+  }
+
+  async unsubscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
+    this.#standing.unsubscribed(uri);
+    await this.#request('resources/unsubscribe', 'resources', uri, options, (session, signal) =>
+      session.request('resources/unsubscribe', { uri }, { signal }),
+    );
+  }
+
+  listPrompts(options: ListOptions = {}): Promise<readonly Prompt[]> {
+    return this.#list('prompts', options);
+  }
+
+  getPrompt(
+    name: string,
+    args?: Record<string, string>,
+    options: RequestOptions = {},
+  ): Promise<GetPromptResult> {
+    return this.#request('prompts/get', 'prompts', name, options, (session, signal) =>
+      session.request('prompts/get', { name, ...(args !== undefined && { arguments: args }) }, { signal }),
+    );
+  }
+
+  /** Values for an argument of a prompt or of a resource template. */
+  complete(params: CompleteRequest['params'], options: RequestOptions = {}): Promise<CompleteResult> {
+    return this.#request('completion/complete', 'completions', undefined, options, (session, signal) =>
+      session.request('completion/complete', params, { signal }),
+    );
+  }
+
+  /** From which level on the server sends `log` events. It is set again after each reconnect. */
+  async setLogLevel(level: LoggingLevel, options: RequestOptions = {}): Promise<void> {
+    await this.#request('logging/setLevel', 'logging', undefined, options, async (session, signal) => {
+      await session.request('logging/setLevel', { level }, { signal });
+      this.#standing.logLevel(level);
+    });
+  }
+
+  // ── Events and the end ──────────────────────────────────────────────────────
+
+  /** Returns the unsubscribe function. A listener that throws harms nobody: it becomes an `error` event. */
+  on<Name extends keyof McpClientEvents>(
+    name: Name,
+    listener: (event: McpClientEvents[Name]) => void,
+    options?: ListenOptions,
+  ): Unsubscribe {
+    return this.#events.on(name, listener, options);
+  }
+
+  off<Name extends keyof McpClientEvents>(
+    name: Name,
+    listener: (event: McpClientEvents[Name]) => void,
+  ): void {
+    this.#events.off(name, listener);
+  }
+
+  /** The next event of that name. Rejects with the signal's reason when aborted first. */
+  once<Name extends keyof McpClientEvents>(
+    name: Name,
+    options?: ListenOptions,
+  ): Promise<McpClientEvents[Name]> {
+    return this.#events.once(name, options);
+  }
+
+  /**
+   * Refuses new calls, waits up to `drainTimeoutMs` for running ones, ends the session and the process.
+   * Bounded, idempotent, never throws.
+   * @param options.drainTimeoutMs milliseconds, default 10_000
+   */
+  close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS);
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(drainTimeoutMs: number): Promise<void> {
+    await this.#calls.close(drainTimeoutMs);
+    this.#closing.abort();
+    this.#catalog.close();
+    await this.#connection.close();
+    await this.#access.close();
+  }
+
+  // ── Inside ──────────────────────────────────────────────────────────────────
+
+  async #run<Result>(
+    subject: { method: string; name?: string },
+    options: CallOptions,
+    work: (deadline: Deadline) => Promise<Result>,
+  ): Promise<Result> {
+    checkCallOptions(options);
+    return this.#calls.run(subject, options, work);
+  }
+
+  #request<Result>(
+    method: string,
+    capability: keyof ServerCapabilities,
+    name: string | undefined,
+    options: RequestOptions,
+    send: (session: Session, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#run({ method, ...(name !== undefined && { name }) }, options, async ({ signal }) => {
+      const session = await this.#connection.ready(signal);
+      this.#require(session, capability, method);
+      return send(session, signal);
+    });
+  }
+
+  async #list<Kind extends ListKind>(
+    kind: Kind,
+    options: ListOptions,
+  ): Promise<readonly ListEntries[Kind][]> {
+    const known = options.fresh === true ? undefined : this.#catalog.known(kind);
+    if (known !== undefined && this.#closed === undefined) return known.entries;
+    const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
+    return this.#run({ method }, options, async ({ signal }) => {
+      const list = await this.#catalog.get(kind, { fresh: options.fresh, signal });
+      return list.entries;
+    });
+  }
+
+  async #page<Kind extends ListKind>(
+    kind: Kind,
+    cursor: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ListPage<ListEntries[Kind]>> {
+    const session = await this.#connection.ready(signal);
+    if (session.capabilities !== undefined && session.capabilities[CAPABILITY_OF_LIST[kind]] === undefined) {
+      return EMPTY_PAGE;
+    }
+    try {
+      const page = await session.list(kind, cursor, { signal });
+      if (kind !== 'tools') return page;
+      return { ...page, entries: page.entries.filter((tool) => this.#allowed((tool as Tool).name)) };
+    } catch (error) {
+      // Many servers that have resources know nothing of templates.
+      if (kind === 'resourceTemplates' && isMethodNotFound(error)) return EMPTY_PAGE;
+      throw error;
+    }
+  }
+
+  #require(session: Session, capability: keyof ServerCapabilities, method: string): void {
+    if (session.capabilities === undefined || session.capabilities[capability] !== undefined) return;
+    throw unsupported(`${capability}, which ${method} needs`);
+  }
+
+  readonly #observer: SessionObserver = {
+    log: ({ level, logger, data }) =>
+      this.#events.emit('log', { server: this.name, level, ...(logger !== undefined && { logger }), data }),
+    resourceUpdated: (uri) => this.#events.emit('resource', { server: this.name, uri }),
+    listChanged: (kind) => this.#catalog.changed(kind),
+    error: (error) => this.#report('transport', error),
+    closed: () => {},
+  };
+
+  #statusChanged(change: { status: ServerStatus; previous: ServerStatus; error?: McpFleetError }): void {
+    if (change.error !== undefined) ofServer(change.error, this.name);
+    if (change.previous === 'ready') this.#catalog.forget();
+    if (change.status === 'ready') {
+      const session = this.#connection.lastSession as Session;
+      void this.#standing.renew(session, this.#closing.signal, (error) => this.#report('connect', error));
+    }
+    this.#logger.info(`${this.name} is ${change.status}`, { server: this.name, ...change });
+    this.#events.emit('status', { server: this.name, ...change });
+  }
+
+  #report(during: McpClientEvents['error']['during'], thrown: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    const error = asFleetError(thrown, this.name);
+    this.#logger.warn(error.message, { server: this.name, during, code: error.code });
+    this.#events.emit('error', { server: this.name, during, error });
+  }
+}
+
+function unsupported(what: string): McpFleetError {
+  return new McpFleetError('UNSUPPORTED', `The server does not support ${what}`, { delivery: 'not-sent' });
+}
+
+function isMethodNotFound(error: unknown): boolean {
+  return (error as { rpcCode?: unknown } | null)?.rpcCode === METHOD_NOT_FOUND;
+}

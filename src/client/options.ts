@@ -1,0 +1,270 @@
+import { z } from 'zod';
+import { ConfigError } from '../core/errors.js';
+import { nearest } from '../core/nearest.js';
+import { VERSION } from '../core/version.js';
+import { checkHeaders } from '../net/headers.js';
+import type { SessionTarget } from '../session/open.js';
+import type { ServerConfig, ServerDefaults } from './server-config.js';
+
+/** What holds where nothing is configured. */
+export const SERVER_DEFAULTS = {
+  clientInfo: { name: 'mcp-fleet', version: VERSION },
+  connectTimeoutMs: 10_000,
+  callTimeoutMs: 60_000,
+  maxResponseBytes: 10_485_760,
+} as const satisfies ServerDefaults;
+
+/** How long `close` waits for running calls. */
+export const DRAIN_TIMEOUT_MS = 10_000;
+
+/** A server's settings with every default filled in. */
+export type ServerSettings = ServerDefaults & Required<Pick<ServerDefaults, keyof typeof SERVER_DEFAULTS>>;
+
+// ── Schemas ───────────────────────────────────────────────────────────────────
+
+const LONGEST_MS = 2 ** 31 - 1;
+
+export const durationMs = number(
+  'a positive number of milliseconds, at most 2147483647',
+  (value) => value <= LONGEST_MS,
+);
+export const count = number('a whole number of at least 1', Number.isSafeInteger);
+const texts = z.array(z.string({ error: 'expected a string' }), { error: 'expected an array of strings' });
+const textMap = z.record(z.string(), z.string({ error: 'expected a string' }), {
+  error: 'expected an object of strings',
+});
+const text = z
+  .string({ error: 'expected a string' })
+  .min(1, { error: 'expected a string that is not empty' });
+
+function number(what: string, fits: (value: number) => boolean) {
+  const error = `expected ${what}`;
+  return z.number({ error }).positive({ error }).refine(fits, { error });
+}
+
+function func() {
+  return z.custom<unknown>((value) => typeof value === 'function', { error: 'expected a function' });
+}
+
+function objectWith(...methods: string[]) {
+  return z.custom<unknown>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+    { error: `expected an object with ${methods.map((method) => `${method}()`).join(', ')}` },
+  );
+}
+
+function url(...protocols: string[]) {
+  const error = `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
+  return z
+    .union([z.string(), z.instanceof(URL)], { error })
+    .refine((value) => URL.canParse(value.toString()) && protocols.includes(new URL(value).protocol), {
+      error,
+      abort: true,
+    })
+    .refine((value) => new URL(value).username === '' && new URL(value).password === '', {
+      error: 'must not hold a user name or password; use headers or auth',
+    });
+}
+
+export const serverDefaultsSchema = z.strictObject({
+  clientInfo: z
+    .looseObject({ name: text, version: text }, { error: 'expected { name, version }' })
+    .optional(),
+  connectTimeoutMs: durationMs.optional(),
+  callTimeoutMs: durationMs.optional(),
+  maxResponseBytes: count.optional(),
+  tools: z
+    .strictObject({ allow: texts.optional(), deny: texts.optional() }, { error: 'expected { allow, deny }' })
+    .optional(),
+  interceptors: z.array(func(), { error: 'expected an array of functions' }).optional(),
+  handlers: z
+    .strictObject(
+      { elicitation: func().optional(), sampling: func().optional(), roots: func().optional() },
+      { error: 'expected { elicitation, sampling, roots }' },
+    )
+    .optional(),
+  fetch: func().optional(),
+  logger: objectWith('debug', 'info', 'warn', 'error').optional(),
+});
+
+const SCHEMAS = {
+  http: serverDefaultsSchema.extend({
+    type: z.enum(['auto', 'http', 'sse']).optional(),
+    url: url('http:', 'https:'),
+    headers: textMap.optional(),
+    auth: objectWith('getToken').optional(),
+    oauth: objectWith('tokens').optional(),
+  }),
+  stdio: serverDefaultsSchema.extend({
+    type: z.literal('stdio').optional(),
+    command: text,
+    args: texts.optional(),
+    env: textMap.optional(),
+    cwd: text.optional(),
+  }),
+  ws: serverDefaultsSchema.extend({
+    type: z.literal('ws').optional(),
+    url: url('ws:', 'wss:'),
+    headers: textMap.optional(),
+    auth: objectWith('getToken').optional(),
+  }),
+  custom: serverDefaultsSchema.extend({ type: z.literal('custom'), transport: func() }),
+};
+
+const TYPES = ['auto', 'http', 'sse', 'stdio', 'ws', 'custom'] as const;
+
+// ── Checks ────────────────────────────────────────────────────────────────────
+
+/** @throws {ConfigError} naming the path of the first fault. */
+export function checkServerConfig(config: ServerConfig, path = ''): void {
+  if (typeof config !== 'object' || config === null) {
+    throw new ConfigError(path, `expected a server configuration, got ${shown(config, path)}`);
+  }
+  const kind = kindOf(config, path);
+  check(SCHEMAS[kind], config, path);
+  if ('headers' in config && config.headers !== undefined)
+    checkHeaders(config.headers, join(path, 'headers'));
+  checkAuth(config, path);
+}
+
+/** @throws {ConfigError} */
+export function checkDefaults(defaults: ServerDefaults): void {
+  check(serverDefaultsSchema, defaults, '');
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const RESERVED_NAMES = new Set(['constructor', 'prototype', '__proto__']);
+
+/** Names become parts of tool names, keys of objects and paths of URLs. @throws {ConfigError} */
+export function checkServerName(name: string, path: string): void {
+  const fits =
+    typeof name === 'string' && NAME.test(name) && !name.includes('__') && !RESERVED_NAMES.has(name);
+  if (fits) return;
+  throw new ConfigError(
+    path,
+    'expected a name of 1 to 64 letters, digits, _ and -, beginning with a letter or digit, without __, got ' +
+      (typeof name === 'string' ? JSON.stringify(name.slice(0, 80)) : `a value of type ${typeof name}`),
+  );
+}
+
+/** @throws {ConfigError} for the first fault that `schema` finds in `value`. */
+export function check(schema: z.ZodType, value: unknown, path: string): void {
+  const result = schema.safeParse(value);
+  if (result.success) return;
+  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    const known = knownKeys(schema, issue.path);
+    const best = nearest(key, known)[0];
+    throw new ConfigError(
+      join(path, ...issue.path, key),
+      `is not an option${best === undefined ? '' : `; did you mean ${best}?`}`,
+    );
+  }
+  const fault = join(path, ...issue.path);
+  const found = issue.path.reduce<unknown>(
+    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );
+  throw new ConfigError(fault, `${issue.message}, got ${shown(found, fault)}`);
+}
+
+function kindOf(config: ServerConfig, path: string): keyof typeof SCHEMAS {
+  const { type } = config;
+  if (type !== undefined && !TYPES.includes(type)) {
+    throw new ConfigError(
+      join(path, 'type'),
+      `expected one of ${TYPES.join(', ')}, got ${shown(type, 'type')}`,
+    );
+  }
+  if (type === 'custom' || 'transport' in config) return 'custom';
+  if (type === 'stdio' || 'command' in config) return 'stdio';
+  if (type === 'ws' || ('url' in config && /^wss?:/i.test(String(config.url)))) return 'ws';
+  if ('url' in config || type !== undefined) return 'http';
+  throw new ConfigError(path, 'expected url (HTTP or WebSocket), command (stdio) or transport (custom)');
+}
+
+function checkAuth(config: ServerConfig, path: string): void {
+  const { auth, oauth, headers } = config as {
+    auth?: unknown;
+    oauth?: unknown;
+    headers?: Record<string, string>;
+  };
+  if (auth !== undefined && oauth !== undefined) {
+    throw new ConfigError(
+      join(path, 'oauth'),
+      'cannot be used together with auth: both set the bearer token',
+    );
+  }
+  const fixed = Object.keys(headers ?? {}).find((name) => name.toLowerCase() === 'authorization');
+  if (fixed !== undefined && (auth !== undefined || oauth !== undefined)) {
+    throw new ConfigError(
+      join(path, 'headers', fixed),
+      'cannot be used together with auth or oauth: both set it',
+    );
+  }
+}
+
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  for (const key of path) at = unwrapped((unwrapped(at) as z.ZodObject | undefined)?.shape?.[String(key)]);
+  return Object.keys((unwrapped(at) as z.ZodObject | undefined)?.shape ?? {});
+}
+
+function unwrapped(schema: unknown): unknown {
+  return schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+}
+
+function join(...parts: readonly PropertyKey[]): string {
+  return parts
+    .filter((part) => part !== '')
+    .map(String)
+    .join('.');
+}
+
+/** Options whose text may be, or hold, a secret. */
+const CONFIDENTIAL = /(^|\.)(headers|env|args|auth|oauth)(\.|$)/;
+
+/** A wrong value as it may be shown: secrets and long texts are not. */
+function shown(value: unknown, path: string): string {
+  if (value === undefined) return 'nothing';
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value instanceof URL) return shown(value.href, path);
+  if (typeof value === 'string' && !CONFIDENTIAL.test(path)) {
+    return JSON.stringify(
+      value
+        .replace(/\/\/[^/@]*@/, '//')
+        .replace(/[?#].*$/s, '')
+        .slice(0, 100),
+    );
+  }
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+// ── Settings ──────────────────────────────────────────────────────────────────
+
+/** Built-in defaults, then the manager's, then the server's own. */
+export function settingsOf(config: ServerConfig, defaults: ServerDefaults): ServerSettings {
+  return { ...SERVER_DEFAULTS, ...withoutUndefined(defaults), ...withoutUndefined(config as ServerDefaults) };
+}
+
+function withoutUndefined(options: ServerDefaults): ServerDefaults {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+export function targetOf(config: ServerConfig): SessionTarget {
+  if ('transport' in config) return { type: 'custom', transport: config.transport };
+  if ('command' in config) {
+    const { command, args = [], env = {}, cwd } = config;
+    return { type: 'stdio', command, args, env, cwd };
+  }
+  const url = new URL(config.url);
+  const { headers = {} } = config;
+  if (url.protocol === 'ws:' || url.protocol === 'wss:') return { type: 'ws', url, headers };
+  const { type = 'auto', oauth } = config as Exclude<typeof config, { type?: 'ws' }>;
+  return { type, url, headers, oauth };
+}

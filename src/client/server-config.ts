@@ -1,0 +1,71 @@
+import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
+import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { Implementation } from '@modelcontextprotocol/sdk/types.js';
+import type { TokenProvider } from '../auth/token-provider.js';
+import type { CallInterceptor } from '../calls/interceptors.js';
+import type { Logger } from '../core/logger.js';
+import type { ServerRequestHandlers } from '../session/session.js';
+
+/** Where a server is, by its transport. */
+export type ServerConfig = HttpServerConfig | StdioServerConfig | WebSocketServerConfig | CustomServerConfig;
+
+/** Settings for every server of a manager; a server may override each. */
+export interface ServerDefaults {
+  /** How this client names itself to servers. @default `{ name: 'mcp-fleet', version }` */
+  clientInfo?: Implementation;
+  /** For one attempt to connect, token and fallback included. Milliseconds. @default 10_000 */
+  connectTimeoutMs?: number;
+  /** From the call to its result, connecting and tokens included. Milliseconds. @default 60_000 */
+  callTimeoutMs?: number;
+  /** Largest answer read, after decompression. Bytes. @default 10_485_760 */
+  maxResponseBytes?: number;
+  /** Which tools exist for callers; `*` matches any run of characters. `deny` wins. @default all */
+  tools?: { allow?: readonly string[]; deny?: readonly string[] };
+  /** Wraps each tool call, first outermost. What one throws reaches the caller as it is. @default none */
+  interceptors?: readonly CallInterceptor[];
+  /** Answers to what servers ask of this client; a capability is declared only where its handler is given. */
+  handlers?: ServerRequestHandlers;
+  /** Replaces the built-in HTTP client, for MCP and for token requests. */
+  fetch?: FetchLike;
+  /** Never receives tokens, secrets or tool arguments. @default silent */
+  logger?: Logger;
+}
+
+export interface HttpServerConfig extends ServerDefaults {
+  /** `http` is Streamable HTTP, `sse` the older HTTP+SSE, `auto` the first that the server speaks. @default 'auto' */
+  type?: 'auto' | 'http' | 'sse';
+  /** `http:` or `https:`, without user name and password. */
+  url: string | URL;
+  /** Sent with every request. Not for what the protocol sets itself, such as `Mcp-Session-Id`. */
+  headers?: Readonly<Record<string, string>>;
+  /** Where the bearer token comes from. */
+  auth?: TokenProvider;
+  /** The SDK's interactive OAuth flow, instead of `auth`. */
+  oauth?: OAuthClientProvider;
+}
+
+export interface StdioServerConfig extends ServerDefaults {
+  type?: 'stdio';
+  command: string;
+  args?: readonly string[];
+  /** Added to a small safe set (PATH, HOME, …); the parent's environment is not passed on. */
+  env?: Readonly<Record<string, string>>;
+  /** @default the working directory of this process */
+  cwd?: string;
+}
+
+export interface WebSocketServerConfig extends ServerDefaults {
+  type?: 'ws';
+  /** `ws:` or `wss:`. */
+  url: string | URL;
+  /** Sent with the handshake. */
+  headers?: Readonly<Record<string, string>>;
+  /** Where the bearer token of the handshake comes from. */
+  auth?: TokenProvider;
+}
+
+export interface CustomServerConfig extends ServerDefaults {
+  type: 'custom';
+  /** Called once per connection attempt. */
+  transport: (context: { signal: AbortSignal }) => Transport | Promise<Transport>;
+}
