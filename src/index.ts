@@ -1,0 +1,49 @@
+export { clientCredentials } from './auth/client-credentials.js';
+export type { ClientCredentialsOptions } from './auth/client-credentials-options.js';
+export { staticToken } from './auth/static-token.js';
+export type { AccessToken, TokenContext, TokenProvider } from './auth/token-provider.js';
+export type { CallOptions, ListOptions, RequestOptions } from './calls/call-options.js';
+export type { CallContext, CallHandler, CallInterceptor, ToolCall } from './calls/interceptors.js';
+export type { McpClientEvents } from './client/events.js';
+export { McpClient } from './client/mcp-client.js';
+export type {
+  CustomServerConfig,
+  HttpServerConfig,
+  ServerConfig,
+  ServerDefaults,
+  StdioServerConfig,
+  WebSocketServerConfig,
+} from './client/server-config.js';
+export type { ServerSnapshot } from './client/snapshot.js';
+export type { ServerStatus } from './client/status.js';
+export type { ListenOptions, Unsubscribe } from './core/emitter.js';
+export {
+  AuthError,
+  ConfigError,
+  ConnectionError,
+  type Delivery,
+  McpFleetError,
+  type McpFleetErrorCode,
+  OutcomeUnknownError,
+  RemoteError,
+  TimeoutError,
+  UnknownServerError,
+  UnknownToolError,
+} from './core/errors.js';
+export type { Logger } from './core/logger.js';
+export type {
+  CallOutcome,
+  ConnectReport,
+  FleetPrompt,
+  FleetResource,
+  FleetResourceTemplate,
+  FleetTool,
+  FleetToolCall,
+  ManagerSnapshot,
+  McpManagerEvents,
+  ServerFailure,
+  ServerFilter,
+  ServersDiff,
+} from './manager/fleet.js';
+export { McpManager, type McpManagerOptions } from './manager/mcp-manager.js';
+export type { HandlerContext, ServerRequestHandlers } from './session/session.js';

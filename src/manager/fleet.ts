@@ -1,0 +1,85 @@
+import type {
+  CallToolResult,
+  Prompt,
+  Resource,
+  ResourceTemplate,
+  Tool,
+} from '@modelcontextprotocol/sdk/types.js';
+import type { ToolCall } from '../calls/interceptors.js';
+import type { McpClientEvents } from '../client/events.js';
+import type { ServerSnapshot } from '../client/snapshot.js';
+import type { McpFleetError } from '../core/errors.js';
+
+/** A tool call through the manager: `name` is the qualified name, or the server's own when `server` is given. */
+export interface FleetToolCall extends ToolCall {
+  /** Then `name` is the server's own name for the tool. */
+  server?: string;
+}
+
+export interface FleetTool extends Tool {
+  /** Qualified: `server__tool`, at most 64 of `A-Za-z0-9_-`; longer or unsafe names are cut and hashed, always the same way. */
+  name: string;
+  server: string;
+  /** The server's own name for it. */
+  toolName: string;
+}
+export interface FleetResource extends Resource {
+  server: string;
+}
+export interface FleetResourceTemplate extends ResourceTemplate {
+  server: string;
+}
+export interface FleetPrompt extends Prompt {
+  server: string;
+}
+
+/** Why one server has no part in a result. */
+export interface ServerFailure {
+  server: string;
+  error: McpFleetError;
+}
+
+export type CallOutcome =
+  | { ok: true; call: FleetToolCall; result: CallToolResult }
+  | { ok: false; call: FleetToolCall; error: McpFleetError };
+
+export interface ServerFilter {
+  /** One name or several. @default every server */
+  server?: string | readonly string[];
+}
+
+export interface ConnectReport {
+  ready: string[];
+  failed: ServerFailure[];
+}
+
+export interface ServersDiff {
+  added: readonly string[];
+  updated: readonly string[];
+  removed: readonly string[];
+}
+
+/** The events of every server, and changes of the set of servers. */
+export interface McpManagerEvents extends McpClientEvents {
+  /** Servers were added, replaced or removed. */
+  servers: ServersDiff;
+}
+
+export interface ManagerSnapshot {
+  /**
+   * `idle`: no server was used so far. `ready`: every server is ready or idle. `degraded`: some are neither.
+   * `down`: none is ready, and not all are idle.
+   */
+  status: 'ready' | 'degraded' | 'down' | 'idle' | 'closed';
+  servers: ServerSnapshot[];
+}
+
+export function fleetStatus(
+  servers: readonly ServerSnapshot[],
+): Exclude<ManagerSnapshot['status'], 'closed'> {
+  const idle = servers.filter(({ status }) => status === 'idle').length;
+  const ready = servers.filter(({ status }) => status === 'ready').length;
+  if (idle === servers.length) return 'idle';
+  if (idle + ready === servers.length) return 'ready';
+  return ready > 0 ? 'degraded' : 'down';
+}
