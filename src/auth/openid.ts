@@ -2,6 +2,7 @@ import type { AuthorizationServer } from './authorization-server.js';
 import { type ClientAuthMethod, clientAuthentication } from './client-authentication.js';
 import { type AskAuthorizationServer, asTokenResponse, type OAuthAnswer } from './oauth-http.js';
 import { splitScopes } from './scopes.js';
+import { problemOfToken } from './token-answer.js';
 import { tokenError } from './token-errors.js';
 import type { AccessToken } from './token-provider.js';
 
@@ -39,7 +40,9 @@ export async function requestToken(request: TokenRequest, ask: AskAuthorizationS
       return asTokenResponse(answer);
     };
     const granted = await openid.clientCredentialsGrant(configuration, parametersOf(request));
-    if (granted.token_type !== 'bearer') throw new TypeError('Not a bearer token');
+    const problem =
+      granted.token_type === 'bearer' ? problemOfToken(granted.access_token) : 'no bearer token';
+    if (problem !== undefined) throw new TypeError(problem);
     return accessToken(granted, scopes);
   } catch (error) {
     throw tokenError(error, { tokenUrl: server.tokenUrl, clientId, clientSecret, answer });

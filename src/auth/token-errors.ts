@@ -55,7 +55,7 @@ export function restated(
   circumstances: Pick<ErrorDetails, 'delivery' | 'retryAfterMs'>,
 ): AuthError {
   const { message, server, delivery, retryable, retryAfterMs } = error;
-  const details = { server, delivery, retryable, retryAfterMs, cause: error };
+  const details = { server, delivery, retryable, retryAfterMs, cause: error.cause ?? error };
   return new AuthError('TOKEN_FAILED', message, { ...details, ...circumstances });
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { abortable } from '../core/abort.js';
 import { AuthError, McpFleetError } from '../core/errors.js';
@@ -60,6 +61,8 @@ export class TokenSource {
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
+    // Each question listens to it, and plain strings are asked for by many callers at a time.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /** Epoch milliseconds of the expiry of the token that is kept, if there is one that says so. */

@@ -15,7 +15,6 @@ import type {
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner } from '../calls/call-runner.js';
 import { type CallHandler, intercepted, type ToolCall } from '../calls/interceptors.js';
-import { abortable } from '../core/abort.js';
 import type { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
 import { asFleetError, McpFleetError, ofServer, UnknownToolError } from '../core/errors.js';
@@ -216,9 +215,9 @@ export class McpClient implements AsyncDisposable {
     const { name } = call;
     return this.#run({ method: 'tools/call', name }, options, async (deadline) => {
       const tool = await this.#tool(name, deadline.signal);
-      const handler = intercepted(this.#settings.interceptors ?? [], this.#sender(name, options, deadline));
-      const { signal } = deadline;
-      return abortable(handler({ ...call, server: this.name, signal, tool }), signal);
+      const send = this.#sender(name, options, deadline);
+      const context = { ...call, server: this.name, signal: deadline.signal, tool };
+      return intercepted(this.#settings.interceptors ?? [], send, context);
     });
   }
 

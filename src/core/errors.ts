@@ -60,8 +60,10 @@ export class McpFleetError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this, and are recognised in the usual way
-    if (this !== McpFleetError) return super[Symbol.hasInstance](value);
+    // Subclasses inherit this method and are recognised in the usual way. (The class does not name itself here:
+    // the build would then rename it.)
+    // biome-ignore lint/complexity/noThisInStatic: it is the class on the right side of `instanceof`
+    if (!Object.hasOwn(this.prototype, BRAND)) return super[Symbol.hasInstance](value);
     return typeof value === 'object' && value !== null && BRAND in value;
   }
 

@@ -10,6 +10,8 @@ import type { JsonRpcTransport, TransportSink } from './transports/transport.js'
 export class RequestTrace {
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
+  /** Whether the transport is done with it, and only the answer is still to come. */
+  handedOver = false;
   /** The SDK's id for it, once it has one. */
   id: RequestId | undefined;
   /** Why there will be no answer: an error of ours, or the reason of an abort. */
@@ -51,7 +53,7 @@ export class Channel implements Transport {
   /** Belongs to the request that the SDK is about to send, synchronously. */
   #next: RequestTrace | undefined;
   #protocolVersion: string | undefined;
-  #over = false;
+  #ended: McpFleetError | undefined;
 
   constructor(
     transport: JsonRpcTransport,
@@ -81,6 +83,10 @@ export class Channel implements Transport {
     this.#transport.setProtocolVersion?.(version);
   };
 
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
   start(): Promise<void> {
     return this.#transport.start(this.#sink, this.#connecting);
   }
@@ -94,6 +100,7 @@ export class Channel implements Transport {
       return await answer;
     } finally {
       if (trace.id !== undefined) this.#pending.delete(trace.id);
+      this.#tellSdk();
     }
   }
 
@@ -105,6 +112,8 @@ export class Channel implements Transport {
     this.#pending.set(message.id, trace);
     try {
       await this.#transport.send(message, { signal: trace.signal, sent: () => trace.sent() });
+      trace.handedOver = true;
+      if (this.#ended !== undefined) this.#failHandedOver();
     } catch (error) {
       this.#fail(message.id, error);
     }
@@ -113,7 +122,7 @@ export class Channel implements Transport {
   /** Ends the session; whatever still waits is told so. */
   async close(): Promise<void> {
     await this.#transport.close();
-    this.#end('The session was closed');
+    this.#end(connectionLost('The session was closed'));
   }
 
   readonly #sink: TransportSink = {
@@ -126,8 +135,8 @@ export class Channel implements Transport {
     },
     error: (error) => this.#onError(error),
     closed: (reason) => {
-      if (this.#over) return;
-      this.#end(reason.message, reason);
+      if (this.#ended !== undefined) return;
+      this.#end(reason);
       this.#onClosed(reason);
     },
   };
@@ -150,12 +159,29 @@ export class Channel implements Transport {
     this.#pending.delete(id);
     trace.failure = failure;
     this.onmessage?.({ jsonrpc: '2.0', id, error: { code: 0, message: 'See the trace' } });
+    this.#tellSdk();
   }
 
-  #end(why: string, cause?: McpFleetError): void {
-    if (this.#over) return;
-    this.#over = true;
-    for (const [id, trace] of [...this.#pending]) this.#fail(id, connectionLost(why, trace.delivery, cause));
-    this.onclose?.();
+  #end(reason: McpFleetError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#failHandedOver();
+    this.#tellSdk();
+  }
+
+  /** For what the transport still works on, the transport knows best how it ends. */
+  #failHandedOver(): void {
+    for (const [id, trace] of [...this.#pending]) {
+      if (trace.handedOver)
+        this.#fail(id, connectionLost(this.#ended?.message ?? '', trace.delivery, this.#ended));
+    }
+  }
+
+  /** The SDK fails whatever still waits when it hears of the end: it hears of it last. */
+  #tellSdk(): void {
+    if (this.#ended === undefined || this.#pending.size > 0) return;
+    const { onclose } = this;
+    delete this.onclose;
+    onclose?.();
   }
 }

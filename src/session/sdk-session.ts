@@ -20,6 +20,7 @@ import type {
   SessionRequestOptions,
   SessionRequests,
 } from './session.js';
+import { connectionLost } from './transports/connection-lost.js';
 import type { JsonRpcTransport } from './transports/transport.js';
 
 /** The deadline of a call is the caller's signal; the SDK's own timer must not come first. */
@@ -135,6 +136,7 @@ export class SdkSession implements Session {
     { signal, onProgress }: SessionRequestOptions,
   ): Promise<Result> {
     signal.throwIfAborted();
+    if (this.#channel.ended) throw connectionLost('The session has ended', 'not-sent');
     const trace = new RequestTrace({ signal, onProgress });
     try {
       return await this.#channel.onAccountOf(trace, () =>

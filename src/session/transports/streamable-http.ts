@@ -74,7 +74,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   async #exchange(message: JSONRPCMessage, signal: AbortSignal, sent: () => void): Promise<void> {
     const response = await this.#post(message, signal, sent);
-    if (!response.ok) return this.#refused(message, response);
+    if (!response.ok) return this.#refused(message, response, signal);
     this.#reached = true;
 
     if (!isRequest(message)) {
@@ -87,11 +87,14 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#end(connectionLost('The session was closed'));
+    const reason = connectionLost('The session was closed');
+    this.#closing.abort(reason);
+    this.#exchanges.abortAll(reason);
     if (this.#session === undefined) return;
+    const headers = this.#headers();
+    this.#session = undefined;
     const limit = AbortSignal.timeout(DELETE_TIMEOUT_MS);
-    const ended = this.#fetch({ method: 'DELETE', headers: this.#headers(), signal: limit }).then(discard);
+    const ended = this.#fetch({ method: 'DELETE', headers, signal: limit }).then(discard);
     await settlesWithin(ended, DELETE_TIMEOUT_MS);
   }
 
@@ -232,36 +235,40 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   // ── Endings ─────────────────────────────────────────────────────────────────
 
-  async #refused(message: JSONRPCMessage, response: HttpResponse): Promise<void> {
+  async #refused(message: JSONRPCMessage, response: HttpResponse, signal: AbortSignal): Promise<void> {
     const refusal = await readRefusal(response);
-    if (response.status === 404 && this.#session !== undefined) {
-      const reason = new ConnectionError(
-        'CONNECTION_LOST',
-        'The server has forgotten the session (HTTP 404)',
-        {
-          httpStatus: 404,
-          delivery: 'rejected',
-          retryable: true,
-        },
+    const answer = isRequest(message) ? answerIn(refusal.body, message.id) : undefined;
+    if (answer !== undefined && response.status !== 404) return this.#sink?.message(answer);
+    if (await this.#isForgotten(response.status, signal)) {
+      const reason = connectionLost(
+        `The server has forgotten the session (HTTP ${response.status})`,
+        'rejected',
       );
       this.#session = undefined;
       this.#lost(reason);
       throw reason;
     }
-    const answer = isRequest(message) ? answerIn(refusal.body, message.id) : undefined;
-    if (answer === undefined) throw errorOfRefusal(refusal, this.#options.redact);
-    this.#sink?.message(answer);
+    throw errorOfRefusal(refusal, this.#options.redact);
   }
 
+  /**
+   * 404 says so. Many servers say 400 instead, which can mean anything: one that refuses a ping in the same
+   * way refuses the session.
+   */
+  async #isForgotten(status: number, signal: AbortSignal): Promise<boolean> {
+    if (this.#session === undefined) return false;
+    if (status !== 400) return status === 404;
+    const ping: JSONRPCMessage = { jsonrpc: '2.0', id: 'is-the-session-known', method: 'ping' };
+    const response = await this.#post(ping, signal, () => {}).catch(() => undefined);
+    if (response !== undefined) discard(response);
+    return response?.status === 400 || response?.status === 404;
+  }
+
+  /** Requests under way are not touched: each learns its fate from its own response. */
   #lost(reason: ConnectionError): void {
     if (this.#closing.signal.aborted) return;
-    this.#end(reason);
-    this.#sink?.closed(reason);
-  }
-
-  #end(reason: ConnectionError): void {
     this.#closing.abort(reason);
-    this.#exchanges.abortAll(reason);
+    this.#sink?.closed(reason);
   }
 }
 

@@ -24,7 +24,7 @@ export interface JsonRpcTransport {
 export interface TransportSink {
   message(message: JSONRPCMessage): void;
   error(error: McpFleetError): void;
-  /** The connection has ended by itself. */
+  /** The connection has ended by itself. What `send` still works on goes on and ends by itself too. */
   closed(reason: McpFleetError): void;
 }
 
