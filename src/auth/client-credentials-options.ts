@@ -37,7 +37,7 @@ export interface ClientCredentialsOptions {
   timeoutMs?: number;
 }
 
-export const CLIENT_CREDENTIALS_DEFAULTS = { allowInsecureRequests: false, timeoutMs: 10_000 } as const;
+const DEFAULTS = { allowInsecureRequests: false, timeoutMs: 10_000 } as const;
 
 /** The options after they were checked; copied, so that later changes to them change nothing. */
 export interface ClientCredentialsSettings {
@@ -86,7 +86,7 @@ export function checkedSettings(options: ClientCredentialsOptions): ClientCreden
     if (!Object.hasOwn(KNOWN_OPTIONS, name))
       fail(name, `unknown option${nearestHint(name, Object.keys(KNOWN_OPTIONS))}`);
   }
-  const { allowInsecureRequests = CLIENT_CREDENTIALS_DEFAULTS.allowInsecureRequests } = options;
+  const { allowInsecureRequests = DEFAULTS.allowInsecureRequests } = options;
   if (typeof allowInsecureRequests !== 'boolean') fail('allowInsecureRequests', 'expected true or false');
   return {
     clientId: checkedClientId(options.clientId),
@@ -178,7 +178,7 @@ function checkedClientAuth(clientAuth: ClientAuthMethod | undefined): ClientAuth
   );
 }
 
-function checkedTimeout(timeoutMs: number = CLIENT_CREDENTIALS_DEFAULTS.timeoutMs): number {
+function checkedTimeout(timeoutMs: number = DEFAULTS.timeoutMs): number {
   if (typeof timeoutMs === 'number' && timeoutMs > 0 && Number.isFinite(timeoutMs)) return timeoutMs;
   return fail('timeoutMs', `expected a positive number of milliseconds, got ${String(timeoutMs)}`);
 }

@@ -15,7 +15,7 @@ import type {
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner } from '../calls/call-runner.js';
 import { type CallHandler, intercepted, type ToolCall } from '../calls/interceptors.js';
-import type { Deadline } from '../core/deadline.js';
+import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
 import { asFleetError, McpFleetError, ofServer, UnknownToolError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
@@ -159,9 +159,17 @@ export class McpClient implements AsyncDisposable {
    * @throws {ConnectionError | AuthError | TimeoutError | RemoteError}
    */
   async connect(options: RequestOptions = {}): Promise<void> {
-    await this.#run({ method: 'initialize' }, options, async (deadline) => {
+    checkCallOptions(options);
+    // Not one of the calls that closing waits for: there is nothing to lose.
+    const { timeoutMs = this.#settings.callTimeoutMs, signal } = options;
+    const deadline = new Deadline({ timeoutMs, signal });
+    try {
       await this.#connection.connect(deadline.signal);
-    });
+    } catch (error) {
+      throw error instanceof McpFleetError ? ofServer(error, this.name) : error;
+    } finally {
+      deadline[Symbol.dispose]();
+    }
   }
 
   /** Round trip in milliseconds. */
