@@ -2,7 +2,7 @@ import { CANONICAL } from '../core/canonical-json.js';
 import { AuthError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import type { HttpFetch } from '../net/http.js';
-import { createHttpClient } from '../net/http-client.js';
+import { lazyHttpClient } from '../net/lazy-http-client.js';
 import { sameOriginRedirects } from '../net/redirects.js';
 import {
   type AuthorizationServer,
@@ -81,7 +81,7 @@ class ClientCredentials implements TokenProvider {
   #fetchOf(context: TokenContext): HttpFetch {
     if (context.fetch !== undefined) return context.fetch;
     this.#ownFetch ??= sameOriginRedirects(
-      createHttpClient({ connectTimeoutMs: this.#settings.timeoutMs }).fetch,
+      lazyHttpClient({ connectTimeoutMs: this.#settings.timeoutMs }).fetch,
     );
     return this.#ownFetch;
   }

@@ -4,7 +4,7 @@ import { ConnectionError, McpFleetError } from '../core/errors.js';
 import { readText } from '../net/body.js';
 import { failureOfForeignFetch } from '../net/failures.js';
 import type { HttpFetch, HttpRequest } from '../net/http.js';
-import { parseRetryAfter } from './retry-after.js';
+import { parseRetryAfter } from '../net/retry-after.js';
 
 /** Far more than a token or a metadata document takes. */
 const MAX_BYTES = 1_048_576;

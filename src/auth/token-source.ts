@@ -156,10 +156,7 @@ export class TokenSource {
     }
   }
 
-  /**
-   * Fetches a new token now, whatever is known of failures.
-   * @throws {AuthError} `TOKEN_FAILED`
-   */
+  /** Fetches a new token now, whatever is known of failures. @throws {AuthError} `TOKEN_FAILED` */
   async refresh(signal?: AbortSignal): Promise<void> {
     this.#assertOpen(signal);
     const question = this.#question('forced');
@@ -169,9 +166,8 @@ export class TokenSource {
   /** Ends what runs in the background, and everybody's wait. */
   close(): void {
     this.#refreshAhead.clear();
-    this.#closing.abort(
-      new McpFleetError('CLOSED', 'The client of this server was closed', { server: this.#options.server }),
-    );
+    const { server } = this.#options;
+    this.#closing.abort(new McpFleetError('CLOSED', 'The client of this server was closed', { server }));
   }
 
   // ── Asking the provider ─────────────────────────────────────────────────────
@@ -203,14 +199,13 @@ export class TokenSource {
 
   /** A question of one caller, in that caller's async context. */
   async #own(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
-    const { token } = await abortable(this.#ask(question), signal);
-    return token;
+    return (await abortable(this.#ask(question), signal)).token;
   }
 
   async #ownAgain(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
     const { reason, previous, challenge } = question;
-    if (this.#rejections.isRepeated(JSON.stringify([reason, previous?.token, challenge?.scopes])))
-      return undefined;
+    const key = JSON.stringify([reason, previous?.token, challenge?.scopes]);
+    if (this.#rejections.isRepeated(key)) return undefined;
     const token = await this.#own(question, signal);
     return differs(token, previous) ? token : undefined;
   }

@@ -1,8 +1,6 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { withBearer } from '../auth/bearer-fetch.js';
-import type { TokenContext } from '../auth/token-provider.js';
-import { TokenSource } from '../auth/token-source.js';
-import type { AuthError } from '../core/errors.js';
+import { type TokenRefresh, TokenSource } from '../auth/token-source.js';
 import type { HttpFetch } from '../net/http.js';
 import type { SessionTarget } from '../session/open.js';
 import type { Session, SessionObserver } from '../session/session.js';
@@ -12,12 +10,6 @@ import type { ServerConfig } from './server-config.js';
 
 /** Texts shorter than this are no secrets, and stripping them would garble messages. */
 const SHORTEST_SECRET = 4;
-
-export interface TokenRefresh {
-  reason: TokenContext['reason'];
-  expiresAt?: number;
-  error?: AuthError;
-}
 
 /** How one server is reached: its target, its HTTP path, its tokens. Opens sessions. */
 export class ServerAccess {
@@ -74,7 +66,7 @@ export class ServerAccess {
     await this.#http.close();
   }
 
-  /** `text` without what this server's configuration and tokens must keep to themselves. */
+  /** `text` without what this server's configuration and tokens must keep to themselves, in any usual encoding. */
   #redact(text: string): string {
     const { target } = this;
     const secrets = [
@@ -84,6 +76,11 @@ export class ServerAccess {
     ];
     return secrets
       .filter((secret) => secret.length >= SHORTEST_SECRET)
+      .flatMap((secret) => [secret, encodeURIComponent(secret), base64(secret), base64(secret, 'base64url')])
       .reduce((shown, secret) => shown.replaceAll(secret, '[redacted]'), text);
   }
+}
+
+function base64(text: string, encoding: 'base64' | 'base64url' = 'base64'): string {
+  return Buffer.from(text).toString(encoding).replace(/=+$/, '');
 }

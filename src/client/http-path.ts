@@ -1,6 +1,7 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { foreignFetch } from '../net/foreign-fetch.js';
 import type { HttpFetch } from '../net/http.js';
+import { lazyHttpClient } from '../net/lazy-http-client.js';
 import { sameOriginRedirects } from '../net/redirects.js';
 
 /** The way that all HTTP of one server takes, its token requests included. */
@@ -10,25 +11,11 @@ export interface HttpPath {
   close(): Promise<void>;
 }
 
-/** Over the user's `fetch` if there is one, else over a client of its own, which is loaded when it is first used. */
+/** Over the user's `fetch` if there is one, else over a client of its own. */
 export function httpPath(fetch: FetchLike | undefined, connectTimeoutMs: number): HttpPath {
   if (fetch !== undefined) {
     return { fetch: sameOriginRedirects(foreignFetch(fetch)), close: async () => {} };
   }
-  const loading = lazy(async () => {
-    const { createHttpClient } = await import('../net/http-client.js');
-    return createHttpClient({ connectTimeoutMs });
-  });
-  return {
-    fetch: sameOriginRedirects(async (url, request) => (await loading.get()).fetch(url, request)),
-    close: async () => (await loading.peek())?.close(),
-  };
-}
-
-function lazy<T>(load: () => Promise<T>): { get(): Promise<T>; peek(): Promise<T> | undefined } {
-  let loaded: Promise<T> | undefined;
-  return {
-    get: () => (loaded ??= load()),
-    peek: () => loaded,
-  };
+  const client = lazyHttpClient({ connectTimeoutMs });
+  return { fetch: sameOriginRedirects(client.fetch), close: client.close };
 }

@@ -19,14 +19,14 @@ export const CANONICAL: unique symbol = Symbol.for('mcp-fleet.canonical');
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return JSON.stringify(value);
   if (typeof value === 'number') return Number.isFinite(value) ? JSON.stringify(value) : `#${value}`;
-  if (typeof value === 'function') return `#${identityOf(value)}`;
+  if (typeof value === 'function') return `@${identityOf(value)}`;
   if (typeof value !== 'object') return `#${String(value)}`;
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value instanceof URL) return JSON.stringify(value.href);
   const custom: unknown = (value as { [CANONICAL]?: unknown })[CANONICAL];
   if (typeof custom === 'string') return JSON.stringify(custom);
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return `#${identityOf(value)}`;
+  if (prototype !== Object.prototype && prototype !== null) return `@${identityOf(value)}`;
   const entries = Object.entries(value)
     .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -45,7 +45,7 @@ import {
   type ServerFilter,
   type ServersDiff,
 } from './fleet.js';
-import { plainAddress, type ToolAddress, type ToolNames, toolNames } from './tool-names.js';
+import { looksHashed, plainAddress, type ToolAddress, type ToolNames, toolNames } from './tool-names.js';
 
 export interface McpManagerOptions extends ServerDefaults {
   /** By name: `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`, without `__`, and none of `__proto__`, `constructor`, `prototype`. */
@@ -442,7 +442,8 @@ export class McpManager implements AsyncDisposable {
   /** @throws {UnknownToolError} */
   async #addressOf(name: string, options: CallOptions): Promise<ToolAddress> {
     const plain = plainAddress(name);
-    if (plain !== undefined && this.#clients.has(plain.server)) return plain;
+    const readable = plain !== undefined && this.#clients.has(plain.server);
+    if (readable && !looksHashed(name)) return plain;
     const known = this.#names().addressOf(name);
     if (known !== undefined) return known;
     // A hashed name cannot be read back: the lists that are not known yet may hold it.
@@ -450,6 +451,7 @@ export class McpManager implements AsyncDisposable {
     const names = this.#names();
     const found = names.addressOf(name);
     if (found !== undefined) return found;
+    if (readable) return plain;
     throw new UnknownToolError(name, `No tool ${JSON.stringify(name)}${nearestHint(name, names.all())}`);
   }
 

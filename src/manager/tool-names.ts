@@ -5,6 +5,7 @@ const SAFE = /^[A-Za-z0-9_-]+$/;
 const MAX_LENGTH = 64;
 const SEPARATOR = '__';
 const HASH_LENGTH = 10;
+const HASHED = /_[0-9a-f]{10}$/;
 
 /** A server's own tool. */
 export interface ToolAddress {
@@ -29,7 +30,12 @@ export function qualifiedName({ server, toolName }: ToolAddress, salt = 0): stri
   return `${kept}_${hash}`;
 }
 
-/** The server and tool that a plain qualified name speaks of; a hashed one cannot be read back. */
+/** Whether a name may be a hashed one. A plain name can look the same: only the lists of tools tell. */
+export function looksHashed(name: string): boolean {
+  return HASHED.test(name);
+}
+
+/** The server and tool that a name speaks of if it is a plain one; a hashed one cannot be read back. */
 export function plainAddress(name: string): ToolAddress | undefined {
   const at = name.indexOf(SEPARATOR);
   if (at <= 0) return undefined;
@@ -55,8 +61,8 @@ export function toolNames(tools: readonly ToolAddress[]): ToolNames {
   // Plain names first: no hash can take one away by looking like it.
   for (const tool of tools) {
     const name = qualifiedName(tool);
-    if (plainAddress(name) === undefined) hashed.push(tool);
-    else addresses.set(name, tool);
+    if (name === `${tool.server}${SEPARATOR}${tool.toolName}`) addresses.set(name, tool);
+    else hashed.push(tool);
   }
   hashed.sort((a, b) => compare(a.server, b.server) || compare(a.toolName, b.toolName));
   for (const tool of hashed) {

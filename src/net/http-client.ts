@@ -38,6 +38,13 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
     let written = false;
     let stop: ((reason: Error) => void) | undefined;
 
+    const options = {
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: { 'accept-encoding': 'gzip, deflate, br', ...plainHeaders(headers) },
+      body: bodyText(body),
+    };
     const aborted = () => {
       reject(signal?.reason);
       response?.fail(signal?.reason);
@@ -53,13 +60,6 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
       else response.fail(failure);
     };
 
-    const options = {
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method,
-      headers: { 'accept-encoding': 'gzip, deflate, br', ...plainHeaders(headers) },
-      body: bodyText(body),
-    };
     try {
       agent.dispatch(options, {
         // Called when a connection is there and the next thing is to write: before it, nothing has left.

@@ -305,6 +305,52 @@ describe('what a server asks and tells', () => {
     );
   });
 
+  test.each(['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'])(
+    'is understood in revision %s',
+    async (revision) => {
+      const seen: unknown[] = [];
+      await using server = await odd.oddServer(({ method, headers, body }, response) => {
+        if (method !== 'POST') return response.writeHead(405).end();
+        const { id, method: rpc } = JSON.parse(body);
+        if (rpc !== 'initialize') seen.push(headers['mcp-protocol-version']);
+        if (id === undefined) return response.writeHead(202).end();
+        const result =
+          rpc === 'initialize'
+            ? {
+                protocolVersion: revision,
+                capabilities: { tools: {} },
+                serverInfo: { name: 'old', version: '1' },
+              }
+            : rpc === 'tools/list'
+              ? { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] }
+              : { content: [{ type: 'text', text: 'hi' }] };
+        const answer = { jsonrpc: '2.0', id, result };
+        // Batches were part of 2025-03-26 only.
+        const text = JSON.stringify(revision === '2025-03-26' ? [answer] : answer);
+        return response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+      });
+      await using client = new McpClient('old', { url: server.url });
+      expect((await client.callTool({ name: 'echo' })).content).toEqual([{ type: 'text', text: 'hi' }]);
+      expect(client.protocolVersion).toBe(revision);
+      expect(seen).toEqual([revision, revision, revision]);
+    },
+  );
+
+  test('in a revision that is unknown here is a typed error', async () => {
+    await using server = await odd.oddServer(({ body }, response) => {
+      const result = {
+        protocolVersion: '2031-01-01',
+        capabilities: {},
+        serverInfo: { name: 'new', version: '9' },
+      };
+      const answer = { jsonrpc: '2.0', id: JSON.parse(body).id, result };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+    });
+    await using client = new McpClient('new', { url: server.url });
+    await expect(client.connect()).rejects.toMatchObject({ code: 'PROTOCOL_ERROR' });
+    expect(client.status).toBe('failed');
+  });
+
   test('what the server cannot do is refused here', async () => {
     await using server = await odd.oddServer(({ method, body }, response) => {
       if (method !== 'POST') return response.writeHead(405).end();

@@ -2,6 +2,7 @@ import { parseChallenge } from '../../auth/challenge.js';
 import { AuthError, ConnectionError, type ErrorDetails, type McpFleetError } from '../../core/errors.js';
 import { readExcerpt } from '../../net/body.js';
 import type { HttpResponse } from '../../net/http.js';
+import { parseRetryAfter } from '../../net/retry-after.js';
 
 const ERROR_BODY_BYTES = 8_192;
 const ERROR_TEXT_CHARACTERS = 500;
@@ -34,7 +35,7 @@ export async function readRefusal(response: HttpResponse): Promise<Refusal> {
  */
 export function errorOfRefusal({ response, body }: Refusal, redact: Redact): McpFleetError {
   const { status } = response;
-  const details: ErrorDetails = { retryAfterMs: retryAfterMs(response.headers.get('retry-after')) };
+  const details: ErrorDetails = { retryAfterMs: parseRetryAfter(response.headers.get('retry-after')) };
   const message = `HTTP ${status}${excerpt(body, redact)}`;
   switch (status) {
     case 401:
@@ -80,12 +81,4 @@ function messageOf(body: string): string {
   } catch {
     return body;
   }
-}
-
-/** RFC 9110 section 10.2.3: seconds or a date. What is neither is ignored. */
-export function retryAfterMs(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  if (/^\d+$/.test(header.trim())) return Number(header) * 1_000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

@@ -72,7 +72,10 @@ export class WebSocketTransport implements JsonRpcTransport {
     const { tokens } = this.#options;
     const token = await tokens?.get(signal);
     const first = await this.#handshake(token, signal);
-    if (first instanceof WebSocket) return first;
+    if (first instanceof WebSocket) {
+      tokens?.accepted();
+      return first;
+    }
     if (first.status === 401 && tokens !== undefined) {
       const fresh = await tokens.rejected(token, parseChallenge(first.challenge), signal);
       const second = fresh === undefined ? first : await this.#handshake(fresh, signal);
