@@ -93,11 +93,14 @@ export class Connection {
     const deadline = new Deadline({ timeoutMs: connectTimeoutMs, signal: this.#closing.signal });
     try {
       let opened: Session | undefined;
-      const session = await this.#options.open(
-        { closed: (reason) => opened !== undefined && this.#lost(opened, reason) },
-        deadline.signal,
-      );
+      let over: McpFleetError | undefined;
+      const closed = (reason: McpFleetError) => {
+        over = reason;
+        if (opened !== undefined) this.#lost(opened, reason);
+      };
+      const session = await this.#options.open({ closed }, deadline.signal);
       opened = session;
+      if (over !== undefined) throw over;
       if (this.#closing.signal.aborted) {
         await session.close();
         throw this.#closing.signal.reason;

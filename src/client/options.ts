@@ -231,12 +231,13 @@ const CONFIDENTIAL = /(^|\.)(headers|env|args|auth|oauth)(\.|$)/;
 /** A wrong value as it may be shown: secrets and long texts are not. */
 function shown(value: unknown, path: string): string {
   if (value === undefined) return 'nothing';
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === null || typeof value === 'boolean') return String(value);
   if (value instanceof URL) return shown(value.href, path);
+  if (typeof value === 'number' && !CONFIDENTIAL.test(path)) return String(value);
   if (typeof value === 'string' && !CONFIDENTIAL.test(path)) {
     return JSON.stringify(
       value
-        .replace(/\/\/[^/@]*@/, '//')
+        .replace(/^([a-z]+:\/\/)?.*@/is, '$1')
         .replace(/[?#].*$/s, '')
         .slice(0, 100),
     );

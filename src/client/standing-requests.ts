@@ -25,6 +25,6 @@ export class StandingRequests {
     if (this.#logLevel !== undefined) {
       requests.push(session.request('logging/setLevel', { level: this.#logLevel }, { signal }));
     }
-    for (const request of requests) await request.catch(onError);
+    await Promise.all(requests.map((request) => request.catch(onError)));
   }
 }

@@ -226,7 +226,7 @@ export class McpManager implements AsyncDisposable {
     options: CallOptions & { concurrency?: number } = {},
   ): Promise<CallOutcome[]> {
     const { concurrency = calls.length, ...callOptions } = options;
-    return concurrentMap(calls, Math.max(1, concurrency), async (call): Promise<CallOutcome> => {
+    return concurrentMap(calls, Math.max(1, concurrency || 1), async (call): Promise<CallOutcome> => {
       try {
         return { ok: true, call, result: await this.callTool(call, callOptions) };
       } catch (thrown) {
@@ -447,7 +447,8 @@ export class McpManager implements AsyncDisposable {
     const known = this.#names().addressOf(name);
     if (known !== undefined) return known;
     // A hashed name cannot be read back: the lists that are not known yet may hold it.
-    await this.listTools({ ...(options.signal && { signal: options.signal }) });
+    const { signal, timeoutMs } = options;
+    await this.listTools({ ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) });
     const names = this.#names();
     const found = names.addressOf(name);
     if (found !== undefined) return found;

@@ -1,4 +1,5 @@
 import { ConnectionError } from '../core/errors.js';
+import { failureOfForeignBody } from './failures.js';
 import type { HttpResponse } from './http.js';
 import { type ByteSink, UndiciResponse } from './undici-response.js';
 
@@ -9,7 +10,9 @@ export async function pump(response: HttpResponse, sink: ByteSink): Promise<void
   if (reader === undefined) return;
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error) => {
+        throw failureOfForeignBody(error);
+      });
       if (done) return;
       sink(value);
     }

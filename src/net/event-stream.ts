@@ -18,22 +18,19 @@ export async function readEvents(
   maxEventBytes: number,
   sink: EventStreamSink,
 ): Promise<void> {
-  const decoder = new TextDecoder();
-  let pendingBytes = 0;
+  const tooLong = () => tooLarge(maxEventBytes, response.status);
   const parser = createParser({
-    onEvent(event) {
-      pendingBytes = 0;
-      sink.event(event);
+    // Of an event that is not complete, in characters: never more than its bytes.
+    maxBufferSize: maxEventBytes,
+    onError(error) {
+      if (error.type === 'max-buffer-size-exceeded') throw tooLong();
     },
-    onComment() {
-      pendingBytes = 0;
+    onEvent(event) {
+      if (Buffer.byteLength(event.data) > maxEventBytes) throw tooLong();
+      sink.event(event);
     },
     onRetry: (ms) => sink.retry?.(ms),
   });
-  await pump(response, (chunk) => {
-    pendingBytes += chunk.byteLength;
-    if (pendingBytes > maxEventBytes + chunk.byteLength) throw tooLarge(maxEventBytes, response.status);
-    parser.feed(decoder.decode(chunk, { stream: true }));
-    if (pendingBytes > maxEventBytes) throw tooLarge(maxEventBytes, response.status);
-  });
+  const decoder = new TextDecoder();
+  await pump(response, (chunk) => parser.feed(decoder.decode(chunk, { stream: true })));
 }

@@ -1,4 +1,4 @@
-import { ConnectionError } from '../core/errors.js';
+import { ConnectionError, McpFleetError } from '../core/errors.js';
 
 /** Codes after which no byte of a request can have left. */
 const NOT_SENT_CODES = new Map<string, string>([
@@ -38,7 +38,14 @@ export function failureOfForeignFetch(error: unknown, url: URL): ConnectionError
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = codeOf(cause);
   const notSent = NOT_SENT_CODES.has(code) || CERTIFICATE_CODE.test(code);
-  return failureOfRequest(error instanceof Error ? withCode(error, code) : new Error(code), !notSent, url);
+  return failureOfRequest(withCode(error, code), !notSent, url);
+}
+
+/** What it means that the body of a foreign `fetch` breaks. An abort stays what it is. */
+export function failureOfForeignBody(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof McpFleetError || error instanceof DOMException)
+    return error;
+  return lost(codeOf(error.cause instanceof Error ? error.cause : error), 'within the answer', error);
 }
 
 function lost(code: string, place: string, cause: Error): ConnectionError {
@@ -57,6 +64,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown';
 }
 
-function withCode(error: Error, code: string): Error {
-  return Object.assign(new Error(error.message, { cause: error }), { code });
+function withCode(thrown: unknown, code: string): Error {
+  const message = thrown instanceof Error ? thrown.message : 'fetch failed';
+  return Object.assign(new Error(message, { cause: thrown }), { code });
 }

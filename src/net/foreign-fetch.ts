@@ -6,6 +6,7 @@ import type { HttpFetch } from './http.js';
 export function foreignFetch(fetch: HttpFetch): HttpFetch {
   return async (url, request = {}) => {
     const { sent, ...init } = request;
+    request.signal?.throwIfAborted();
     sent?.();
     try {
       return await fetch(url, init);

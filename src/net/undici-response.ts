@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { ConnectionError } from '../core/errors.js';
 import type { HttpResponse } from './http.js';
@@ -19,7 +19,8 @@ export class UndiciResponse implements HttpResponse {
   readonly headers: { get(name: string): string | null; has(name: string): boolean };
 
   readonly #controller: Dispatcher.DispatchController;
-  readonly #decoder: Transform | undefined;
+  #decoder: Transform | undefined;
+  #begun = false;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #sink: ByteSink | undefined;
@@ -48,12 +49,15 @@ export class UndiciResponse implements HttpResponse {
       has: (name) => value(name) !== undefined,
     };
     this.#controller = head.controller;
-    this.#decoder = this.#decoderFor(this.headers.get('content-encoding'));
   }
 
   // ── From the socket ─────────────────────────────────────────────────────────
 
   push(chunk: Uint8Array): void {
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#decoder = this.#decoderFor(chunk);
+    }
     if (this.#decoder === undefined) this.#deliver(chunk);
     else if (!this.#decoder.write(chunk)) this.#controller.pause();
   }
@@ -64,10 +68,7 @@ export class UndiciResponse implements HttpResponse {
   }
 
   fail(reason: unknown): void {
-    if (this.#ended || this.#failure !== undefined) return;
-    this.#failure = { reason };
-    this.#decoder?.destroy();
-    this.#settle?.reject(reason);
+    if (!this.#ended) this.#break(reason);
   }
 
   // ── To the reader ───────────────────────────────────────────────────────────
@@ -91,7 +92,7 @@ export class UndiciResponse implements HttpResponse {
       for (const chunk of waiting) this.#deliver(chunk);
       if (this.#failure !== undefined) reject(this.#failure.reason);
       else if (this.#ended) resolve();
-      else this.#controller.resume();
+      else this.#resume();
     });
   }
 
@@ -113,15 +114,26 @@ export class UndiciResponse implements HttpResponse {
   }
 
   get body(): ReadableStream<Uint8Array> {
-    this.#body ??= new ReadableStream<Uint8Array>({
-      start: (stream) => {
-        this.pump((chunk) => stream.enqueue(chunk)).then(
-          () => stream.close(),
-          (error) => stream.error(error),
-        );
+    this.#body ??= new ReadableStream<Uint8Array>(
+      {
+        start: (stream) => {
+          const pumped = this.pump((chunk) => {
+            stream.enqueue(chunk);
+            if ((stream.desiredSize ?? 0) <= 0) this.#pause();
+          });
+          pumped
+            .then(
+              () => stream.close(),
+              (error) => stream.error(error),
+            )
+            // A stream that was cancelled meanwhile cannot be closed.
+            .catch(() => {});
+        },
+        pull: () => this.#resume(),
+        cancel: () => this.cancel(),
       },
-      cancel: () => this.cancel(),
-    });
+      new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
+    );
     return this.#body;
   }
 
@@ -130,7 +142,7 @@ export class UndiciResponse implements HttpResponse {
     if (this.#sink === undefined) {
       this.#waiting.push(chunk);
       this.#waitingBytes += chunk.byteLength;
-      if (this.#waitingBytes > READ_AHEAD_BYTES) this.#controller.pause();
+      if (this.#waitingBytes > READ_AHEAD_BYTES) this.#pause();
       return;
     }
     try {
@@ -146,14 +158,32 @@ export class UndiciResponse implements HttpResponse {
     this.#settle?.resolve();
   }
 
+  #break(reason: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = { reason };
+    this.#waiting = [];
+    this.#decoder?.destroy();
+    this.#settle?.reject(reason);
+  }
+
   #abort(reason: unknown): void {
-    this.fail(reason);
+    this.#break(reason);
     this.#controller.abort(reason instanceof Error ? reason : new Error('Aborted'));
   }
 
-  #decoderFor(encoding: string | null): Transform | undefined {
-    const decoder = createDecoder(encoding);
-    return decoder
+  /** A paused decoder takes nothing more, which then pauses the socket. */
+  #pause(): void {
+    (this.#decoder ?? this.#controller).pause();
+  }
+
+  #resume(): void {
+    (this.#decoder ?? this.#controller).resume();
+  }
+
+  /** Made for the first bytes of a body: an empty one is never encoded. */
+  #decoderFor(first: Uint8Array): Transform | undefined {
+    const encoding = this.headers.get('content-encoding');
+    return createDecoder(encoding, first)
       ?.on('data', (chunk: Buffer) => this.#deliver(chunk))
       .on('drain', () => this.#controller.resume())
       .on('end', () => this.#finish())
@@ -169,13 +199,14 @@ export class UndiciResponse implements HttpResponse {
   }
 }
 
-function createDecoder(encoding: string | null): Transform | undefined {
+function createDecoder(encoding: string | null, first: Uint8Array): Transform | undefined {
   switch (encoding?.trim().toLowerCase()) {
     case 'gzip':
     case 'x-gzip':
       return createGunzip();
     case 'deflate':
-      return createInflate();
+      // RFC 9110 section 8.4.1.2: some servers leave out the zlib wrapper, whose first byte names the method 8.
+      return ((first[0] ?? 0) & 0x0f) === 8 ? createInflate() : createInflateRaw();
     case 'br':
       return createBrotliDecompress();
     default:

@@ -83,8 +83,9 @@ export class Channel implements Transport {
     this.#transport.setProtocolVersion?.(version);
   };
 
-  get ended(): boolean {
-    return this.#ended !== undefined;
+  /** Why the session is over. */
+  get ended(): McpFleetError | undefined {
+    return this.#ended;
   }
 
   start(): Promise<void> {

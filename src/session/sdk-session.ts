@@ -82,6 +82,7 @@ export class SdkSession implements Session {
 
     try {
       await abortable(client.connect(channel, { timeout: NO_TIMEOUT_MS }), signal);
+      if (channel.ended !== undefined) throw channel.ended;
       open = true;
       return new SdkSession(transport.kind, client, channel, options.redact);
     } catch (error) {
@@ -136,7 +137,7 @@ export class SdkSession implements Session {
     { signal, onProgress }: SessionRequestOptions,
   ): Promise<Result> {
     signal.throwIfAborted();
-    if (this.#channel.ended) throw connectionLost('The session has ended', 'not-sent');
+    if (this.#channel.ended !== undefined) throw connectionLost('The session has ended', 'not-sent');
     const trace = new RequestTrace({ signal, onProgress });
     try {
       return await this.#channel.onAccountOf(trace, () =>
