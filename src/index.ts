@@ -3,8 +3,12 @@ export type { ClientCredentialsOptions } from './auth/client-credentials-options
 export { staticToken } from './auth/static-token.js';
 export type { AccessToken, TokenContext, TokenProvider } from './auth/token-provider.js';
 export type { CallOptions, ListOptions, RequestOptions } from './calls/call-options.js';
+export type { CircuitBreakerOptions, CircuitState } from './calls/circuit-breaker.js';
 export type { CallContext, CallHandler, CallInterceptor, ToolCall } from './calls/interceptors.js';
+export type { CacheOptions } from './calls/result-cache.js';
+export type { RetryOptions } from './calls/retry.js';
 export type { McpClientEvents } from './client/events.js';
+export type { HealthCheckOptions } from './client/health-check.js';
 export { McpClient } from './client/mcp-client.js';
 export type {
   CustomServerConfig,
@@ -19,6 +23,7 @@ export type { ServerStatus } from './client/status.js';
 export type { ListenOptions, Unsubscribe } from './core/emitter.js';
 export {
   AuthError,
+  CircuitOpenError,
   ConfigError,
   ConnectionError,
   type Delivery,

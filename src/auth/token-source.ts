@@ -70,6 +70,11 @@ export class TokenSource {
     return this.#held?.token.expiresAt;
   }
 
+  /** Each request asks for a token of its own, perhaps of another user: what it brings must not be shared. */
+  get isPerRequest(): boolean {
+    return this.#asksEachTime;
+  }
+
   /** Tokens in use now or lately, for taking them out of foreign texts. */
   knownSecrets(): string[] {
     return this.#recent.list();

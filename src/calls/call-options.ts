@@ -7,6 +7,13 @@ export interface RequestOptions {
 }
 
 export interface CallOptions extends RequestOptions {
+  /**
+   * The caller vouches that running it twice does no harm: it may then be sent once more when its fate is
+   * unknown. @default false
+   */
+  idempotent?: boolean;
+  /** `false`: neither take the result from the cache nor put it there. @default true */
+  cache?: boolean;
   /** Called for each `notifications/progress` of this call. */
   onProgress?: (progress: { progress: number; total?: number; message?: string }) => void;
   /** Progress restarts the timeout, up to this many milliseconds in all. @default not restarted */

@@ -3,13 +3,14 @@ import {
   ConnectionError,
   describeThrown,
   McpFleetError,
-  notSent,
   OutcomeUnknownError,
   ofServer,
   TimeoutError,
 } from '../core/errors.js';
 import type { CallOptions } from './call-options.js';
+import { worseDelivery } from './delivery.js';
 import { InFlight } from './in-flight.js';
+import { RunningCall } from './running-call.js';
 
 /** What is called, for errors and events. */
 export interface CallSubject {
@@ -59,22 +60,23 @@ export class CallRunner {
   async run<Result>(
     subject: CallSubject,
     { timeoutMs = this.#options.timeoutMs, signal, maxTotalTimeoutMs }: CallOptions,
-    work: (deadline: Deadline) => Promise<Result>,
+    work: (call: RunningCall) => Promise<Result>,
   ): Promise<Result> {
     if (this.#closed) throw closed(this.#options.server);
     signal?.throwIfAborted();
     const startedAt = performance.now();
     const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs });
+    const call = new RunningCall(deadline);
     this.#inFlight.enter(deadline);
     try {
-      const result = await work(deadline);
+      const result = await work(call);
       this.#lastOkAt = Date.now();
-      this.#tell(subject, isToolError(result) ? 'tool_error' : 'ok', startedAt);
+      this.#tell(subject, call, isToolError(result) ? 'tool_error' : 'ok', startedAt);
       return result;
     } catch (thrown) {
       const aborted = signal?.aborted === true && thrown === signal.reason;
-      const error = aborted ? thrown : this.#outward(thrown, subject);
-      this.#tell(subject, aborted ? 'aborted' : 'failed', startedAt, error);
+      const error = aborted ? thrown : this.#outward(thrown, subject, call);
+      this.#tell(subject, call, aborted ? 'aborted' : 'failed', startedAt, error);
       throw error;
     } finally {
       deadline[Symbol.dispose]();
@@ -88,27 +90,40 @@ export class CallRunner {
     await this.#inFlight.drain(drainTimeoutMs, closed(this.#options.server));
   }
 
-  #outward(thrown: unknown, subject: CallSubject): unknown {
+  #outward(thrown: unknown, subject: CallSubject, call: RunningCall): unknown {
     // What an interceptor throws is the host's own, and stays as it is.
     if (!(thrown instanceof McpFleetError)) return thrown;
-    const error = ofServer(thrown, this.#options.server);
-    if (error instanceof TimeoutError && error.delivery === undefined) return notSent(error);
-    const fateUnknown = error instanceof ConnectionError && error.delivery === 'unknown';
+    const { server } = this.#options;
+    const error = ofServer(thrown, server);
+    if (error instanceof TimeoutError) {
+      const delivery = worseDelivery(call.delivery, error.delivery ?? 'not-sent');
+      if (delivery === error.delivery) return error;
+      return new TimeoutError(error.timeoutMs, error.message, { server, delivery, cause: error });
+    }
+    const delivery = worseDelivery(call.delivery, error.delivery);
+    const fateUnknown =
+      delivery === 'unknown' && (error instanceof ConnectionError || delivery !== error.delivery);
     if (subject.method !== 'tools/call' || !fateUnknown) return error;
     return new OutcomeUnknownError(`It is not known whether the tool ${subject.name} ran: ${error.message}`, {
-      server: this.#options.server,
+      server,
       retryAfterMs: error.retryAfterMs,
       cause: error,
     });
   }
 
-  #tell(subject: CallSubject, outcome: CallReport['outcome'], startedAt: number, thrown?: unknown): void {
+  #tell(
+    subject: CallSubject,
+    call: RunningCall,
+    outcome: CallReport['outcome'],
+    startedAt: number,
+    thrown?: unknown,
+  ): void {
     this.#options.onCall({
       ...subject,
       outcome,
       durationMs: performance.now() - startedAt,
-      attempts: 1,
-      cached: false,
+      attempts: call.attempts,
+      cached: call.cached,
       ...(outcome === 'failed' && { error: asReported(thrown) }),
     });
   }

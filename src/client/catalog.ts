@@ -1,3 +1,4 @@
+import { RunningCall } from '../calls/running-call.js';
 import { wait } from '../core/abort.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { Deadline } from '../core/deadline.js';
@@ -5,9 +6,9 @@ import { ConnectionError, type McpFleetError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
 import type { ListEntries, ListKind, ListPage } from '../session/session.js';
 
-/** How long a list stays known without a `list_changed`: servers may change without saying so. */
-export const LIST_TTL_MS = 300_000;
 const MAX_PAGES = 100;
+/** Entries of one list that are kept. */
+const MAX_ENTRIES = 1_000;
 /** Several changes in a row are one. */
 const CHANGE_SETTLES_MS = 100;
 
@@ -31,9 +32,11 @@ export interface CatalogOptions {
   page<Kind extends ListKind>(
     kind: Kind,
     cursor: string | undefined,
-    signal: AbortSignal,
+    call: RunningCall,
   ): Promise<ListPage<ListEntries[Kind]>>;
   timeoutMs: number;
+  /** How long a list stays known without a `list_changed`: servers may change without saying so. */
+  ttlMs: number;
   onChange(change: CatalogChange): void;
   onError(error: unknown): void;
 }
@@ -70,7 +73,7 @@ export class Catalog {
   /** The list if it is known. */
   known<Kind extends ListKind>(kind: Kind): KnownList<Kind> | undefined {
     const { known } = this.#shelf(kind);
-    if (known === undefined || performance.now() >= known.readAt + LIST_TTL_MS) return undefined;
+    if (known === undefined || performance.now() >= known.readAt + this.#options.ttlMs) return undefined;
     return known as KnownList<Kind>;
   }
 
@@ -116,7 +119,7 @@ export class Catalog {
   async #load(kind: ListKind, shelf: Shelf): Promise<KnownList> {
     const deadline = new Deadline({ timeoutMs: this.#options.timeoutMs, signal: this.#closing.signal });
     try {
-      const byKey = this.#byKey(kind, await this.#pages(kind, deadline.signal));
+      const byKey = this.#byKey(kind, await this.#pages(kind, new RunningCall(deadline)));
       const list: KnownList = { entries: [...byKey.values()], byKey, readAt: performance.now() };
       const { seen } = shelf;
       shelf.seen = shelf.known = list;
@@ -127,15 +130,21 @@ export class Catalog {
     }
   }
 
-  async #pages(kind: ListKind, signal: AbortSignal): Promise<Entry[]> {
+  async #pages(kind: ListKind, call: RunningCall): Promise<Entry[]> {
     const entries: Entry[] = [];
     const cursors = new Set<string>();
     let cursor: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const page = await this.#options.page(kind, cursor, signal);
+      const page = await this.#options.page(kind, cursor, call);
       entries.push(...page.entries);
       for (const rejected of page.rejected) this.#options.onError(unlisted(kind, rejected));
       cursor = page.nextCursor;
+      if (entries.length > MAX_ENTRIES) {
+        this.#options.onError(
+          unlisted(kind, `there are more than ${MAX_ENTRIES}; the others are left out too`),
+        );
+        return entries.slice(0, MAX_ENTRIES);
+      }
       if (cursor === undefined) return entries;
       if (cursors.has(cursor)) throw unlistable(kind, 'the server repeats a cursor');
       cursors.add(cursor);

@@ -1,3 +1,4 @@
+import { abortable } from '../core/abort.js';
 import { fullJitter } from '../core/backoff.js';
 import { Deadline } from '../core/deadline.js';
 import { asFleetError, McpFleetError, notSent, TimeoutError } from '../core/errors.js';
@@ -16,12 +17,20 @@ const FAILED_FOR_MS = 30_000;
 type State =
   | { readonly status: 'idle' | 'connecting' | 'closed' }
   | { readonly status: 'ready'; readonly session: Session; readonly since: number }
+  | {
+      readonly status: 'unhealthy';
+      readonly session: Session;
+      readonly since: number;
+      readonly error: McpFleetError;
+    }
   | { readonly status: 'reconnecting'; readonly error: McpFleetError; readonly timer?: NodeJS.Timeout }
   | { readonly status: 'failed'; readonly error: McpFleetError; readonly until: number };
 
 export interface ConnectionOptions {
   open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
   connectTimeoutMs: number;
+  /** How an attempt to connect ended; once for each, however many waited for it. */
+  onAttempt(failure: McpFleetError | undefined): void;
   onStatus(change: { status: ServerStatus; previous: ServerStatus; error?: McpFleetError }): void;
 }
 
@@ -36,6 +45,8 @@ export class Connection {
   #state: State = { status: 'idle' };
   #since = Date.now();
   #failures = 0;
+  /** Those who wait for a server that was there before: not for one attempt, but for one that succeeds. */
+  readonly #waiters = new Set<{ resolve(session: Session): void; reject(error: McpFleetError): void }>();
   #lastSession: Session | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -55,34 +66,80 @@ export class Connection {
     return 'error' in this.#state ? this.#state.error : undefined;
   }
 
+  /** The session there is. */
+  get session(): Session | undefined {
+    return 'session' in this.#state ? this.#state.session : undefined;
+  }
+
   /** The session, or the one before it while there is none: what it said of the server is still known. */
   get lastSession(): Session | undefined {
     return this.#lastSession;
   }
 
-  /** A session to send with: the one there is, or the outcome of the attempt that is made for all who ask. */
+  /**
+   * A session to send with: the one there is, or, for a server that was there before, the next one. A server
+   * that never was there is tried now, and the outcome holds for all who ask meanwhile.
+   */
   async ready(signal: AbortSignal): Promise<Session> {
     const state = this.#state;
-    if (state.status === 'ready') return state.session;
+    if ('session' in state) return state.session;
     if (state.status === 'failed' && performance.now() < state.until) throw state.error;
-    return this.connect(signal);
+    if (state.status !== 'reconnecting' || this.#lastSession === undefined) return this.connect(signal);
+    // Right after the loss there is no reason to let callers wait for the backoff.
+    if (this.#failures <= 1) this.#tryNow();
+    return abortable(this.#next(), signal);
   }
 
-  /** As {@link ready}, but also tries where only a person could help: perhaps one did. */
+  /** As {@link ready}, but tries now, also where only a person could help: perhaps one did. */
   async connect(signal: AbortSignal): Promise<Session> {
-    if (this.#state.status === 'ready') return this.#state.session;
+    if ('session' in this.#state) return this.#state.session;
     if (this.#state.status === 'closed')
       throw new McpFleetError('CLOSED', 'The client is closed', { delivery: 'not-sent' });
     return this.#attempt.run(() => this.#open(), signal);
   }
 
   async close(): Promise<void> {
-    const session = this.#state.status === 'ready' ? this.#state.session : undefined;
+    const session = 'session' in this.#state ? this.#state.session : undefined;
+    const reason = new McpFleetError('CLOSED', 'The client was closed', { delivery: 'not-sent' });
     this.#enter({ status: 'closed' });
-    this.#closing.abort(new McpFleetError('CLOSED', 'The client was closed', { delivery: 'not-sent' }));
+    this.#closing.abort(reason);
+    this.dismissWaiters(reason);
     // An attempt under way sees the abort, and closes what it opened.
     await this.#attempt.settled();
     await session?.close();
+  }
+
+  /** Those who wait for the server to come back are told that it is not worth while. */
+  dismissWaiters(error: McpFleetError): void {
+    for (const { reject } of this.#waiters) reject(error);
+    this.#waiters.clear();
+  }
+
+  /** A health check failed; after too many in a row the session is given up. */
+  missed(session: Session, error: McpFleetError, tooOften: boolean): void {
+    if (!('session' in this.#state) || this.#state.session !== session) return;
+    if (tooOften) {
+      this.#lost(session, error);
+      void session.close();
+    } else {
+      this.#enter({ status: 'unhealthy', session, since: this.#state.since, error });
+    }
+  }
+
+  /** The server of that session answers. */
+  well(session: Session): void {
+    const state = this.#state;
+    if (state.status !== 'unhealthy' || state.session !== session) return;
+    this.#enter({ status: 'ready', session, since: state.since });
+  }
+
+  #next(): Promise<Session> {
+    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+  }
+
+  #tryNow(): void {
+    // Its outcome shows in the status, and to those who wait.
+    this.#attempt.run(() => this.#open()).catch(() => {});
   }
 
   async #open(): Promise<Session> {
@@ -107,6 +164,9 @@ export class Connection {
       }
       this.#lastSession = session;
       this.#enter({ status: 'ready', session, since: performance.now() });
+      this.#options.onAttempt(undefined);
+      for (const { resolve } of this.#waiters) resolve(session);
+      this.#waiters.clear();
       return session;
     } catch (error) {
       const reason =
@@ -118,6 +178,7 @@ export class Connection {
       // Nothing of what callers want to send has left.
       const failure = notSent(reason);
       this.#failed(failure);
+      this.#options.onAttempt(failure);
       throw failure;
     } finally {
       deadline[Symbol.dispose]();
@@ -125,24 +186,25 @@ export class Connection {
   }
 
   #lost(session: Session, reason: McpFleetError): void {
-    if (this.#state.status !== 'ready' || this.#state.session !== session) return;
+    if (!('session' in this.#state) || this.#state.session !== session) return;
     if (performance.now() - this.#state.since >= STABLE_AFTER_MS) this.#failures = 0;
     this.#retryLater(reason);
   }
 
   #failed(error: McpFleetError): void {
     if (this.#state.status === 'closed') return;
-    if (error.retryable) this.#retryLater(error);
-    else this.#enter({ status: 'failed', error, until: performance.now() + FAILED_FOR_MS });
+    if (error.retryable) {
+      this.#retryLater(error);
+    } else {
+      this.#enter({ status: 'failed', error, until: performance.now() + FAILED_FOR_MS });
+      this.dismissWaiters(error);
+    }
   }
 
   #retryLater(error: McpFleetError): void {
     const askedMs = Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
     const delayMs = Math.max(fullJitter(RECONNECT_BACKOFF, this.#failures++), askedMs);
-    const timer = setTimeout(() => {
-      // Its outcome shows in the status.
-      this.#attempt.run(() => this.#open()).catch(() => {});
-    }, delayMs);
+    const timer = setTimeout(() => this.#tryNow(), delayMs);
     timer.unref();
     this.#enter({ status: 'reconnecting', error, timer });
   }

@@ -1,5 +1,6 @@
 import type { LoggingLevel } from '@modelcontextprotocol/sdk/types.js';
 import type { TokenContext } from '../auth/token-provider.js';
+import type { CircuitState } from '../calls/circuit-breaker.js';
 import type { McpFleetError } from '../core/errors.js';
 import type { ServerStatus } from './status.js';
 
@@ -28,6 +29,8 @@ export interface McpClientEvents {
     cached: boolean;
     error?: McpFleetError;
   };
+  /** The circuit breaker changed its state. */
+  circuit: { server: string; state: CircuitState; previous: CircuitState };
   /** A subscribed resource was updated. */
   resource: { server: string; uri: string };
   /** A log message of the server. */
@@ -35,7 +38,7 @@ export interface McpClientEvents {
   /** Something failed that no caller was waiting for. Never fatal when unheard. */
   error: {
     server?: string;
-    during: 'connect' | 'refresh' | 'catalog' | 'listener' | 'transport' | 'close';
+    during: 'connect' | 'health' | 'refresh' | 'catalog' | 'listener' | 'transport' | 'close';
     error: McpFleetError;
   };
 }

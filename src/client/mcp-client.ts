@@ -13,8 +13,11 @@ import type {
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
-import { CallRunner } from '../calls/call-runner.js';
-import { type CallHandler, intercepted, type ToolCall } from '../calls/interceptors.js';
+import { CallRunner, type CallSubject } from '../calls/call-runner.js';
+import type { Repeatability } from '../calls/delivery.js';
+import { type CallContext, type CallHandler, intercepted, type ToolCall } from '../calls/interceptors.js';
+import { CACHE_DEFAULTS, ResultCache } from '../calls/result-cache.js';
+import type { RunningCall } from '../calls/running-call.js';
 import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
 import { asFleetError, McpFleetError, ofServer, UnknownToolError } from '../core/errors.js';
@@ -24,7 +27,6 @@ import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '
 import { ServerAccess } from './access.js';
 import { checkCallOptions } from './call-checks.js';
 import { Catalog } from './catalog.js';
-import { Connection } from './connection.js';
 import type { McpClientEvents } from './events.js';
 import {
   checkDefaults,
@@ -35,6 +37,7 @@ import {
   settingsOf,
 } from './options.js';
 import type { ServerConfig, ServerDefaults } from './server-config.js';
+import { ServerLink } from './server-link.js';
 import { type ServerSnapshot, snapshotOf } from './snapshot.js';
 import { StandingRequests } from './standing-requests.js';
 import type { ServerStatus } from './status.js';
@@ -60,7 +63,8 @@ export class McpClient implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #events: Emitter<McpClientEvents>;
   readonly #access: ServerAccess;
-  readonly #connection: Connection;
+  readonly #link: ServerLink;
+  readonly #results: ResultCache | undefined;
   readonly #calls: CallRunner;
   readonly #catalog: Catalog;
   readonly #standing = new StandingRequests();
@@ -86,19 +90,23 @@ export class McpClient implements AsyncDisposable {
     this.#access = new ServerAccess(name, config, this.#settings, (refresh) => {
       this.#events.emit('refresh', { server: name, ...refresh });
     });
-    this.#connection = new Connection({
-      connectTimeoutMs: this.#settings.connectTimeoutMs,
+    this.#link = new ServerLink(this.#settings, {
       open: (observer, signal) => this.#access.open({ ...this.#observer, ...observer }, signal),
       onStatus: (change) => this.#statusChanged(change),
+      onCircuit: (change) => this.#events.emit('circuit', { server: name, ...change }),
+      onMiss: (error) => this.#report('health', error),
     });
     this.#calls = new CallRunner({
       server: name,
       timeoutMs: this.#settings.callTimeoutMs,
       onCall: (report) => this.#events.emit('call', { server: name, ...report }),
     });
+    const { cache } = this.#settings;
+    this.#results = cache ? new ResultCache(cache.maxEntries) : undefined;
     this.#catalog = new Catalog({
       timeoutMs: this.#settings.callTimeoutMs,
-      page: (kind, cursor, signal) => this.#page(kind, cursor, signal),
+      ttlMs: (cache || CACHE_DEFAULTS).listTtlMs,
+      page: (kind, cursor, call) => this.#page(kind, cursor, call),
       onChange: (change) => this.#events.emit('catalog', { server: name, ...change }),
       onError: (error) => this.#report('catalog', error),
     });
@@ -107,31 +115,31 @@ export class McpClient implements AsyncDisposable {
   // ── State ───────────────────────────────────────────────────────────────────
 
   get status(): ServerStatus {
-    return this.#connection.status;
+    return this.#link.connection.status;
   }
 
-  /** Why the status is `reconnecting` or `failed`. */
+  /** Why the status is `reconnecting`, `unhealthy` or `failed`. */
   get lastError(): McpFleetError | undefined {
-    return this.#connection.lastError;
+    return this.#link.connection.lastError;
   }
 
   /** What the server said it can do; `undefined` until the first connection. */
   get capabilities(): ServerCapabilities | undefined {
-    return this.#connection.lastSession?.capabilities;
+    return this.#link.connection.lastSession?.capabilities;
   }
 
   get serverInfo(): Implementation | undefined {
-    return this.#connection.lastSession?.serverInfo;
+    return this.#link.connection.lastSession?.serverInfo;
   }
 
   /** The server's usage guide for the model. */
   get instructions(): string | undefined {
-    return this.#connection.lastSession?.instructions;
+    return this.#link.connection.lastSession?.instructions;
   }
 
   /** The revision of MCP in use, for example `2025-11-25`. */
   get protocolVersion(): string | undefined {
-    return this.#connection.lastSession?.protocolVersion;
+    return this.#link.connection.lastSession?.protocolVersion;
   }
 
   /** Without I/O and without secrets. */
@@ -140,11 +148,13 @@ export class McpClient implements AsyncDisposable {
     return snapshotOf({
       server: this.name,
       status: this.status,
-      since: this.#connection.since,
-      session: this.#connection.lastSession,
+      since: this.#link.connection.since,
+      session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.known('tools')?.entries.length,
       inFlight: this.#calls.inFlight,
+      queued: this.#link.queued,
+      circuit: this.#link.circuit,
       lastOkAt: this.#calls.lastOkAt,
       tokenExpiresAt: this.#access.tokens?.expiresAt,
       lastError: this.lastError,
@@ -164,7 +174,7 @@ export class McpClient implements AsyncDisposable {
     const { timeoutMs = this.#settings.callTimeoutMs, signal } = options;
     const deadline = new Deadline({ timeoutMs, signal });
     try {
-      await this.#connection.connect(deadline.signal);
+      await this.#link.connection.connect(deadline.signal);
     } catch (error) {
       throw error instanceof McpFleetError ? ofServer(error, this.name) : error;
     } finally {
@@ -174,8 +184,7 @@ export class McpClient implements AsyncDisposable {
 
   /** Round trip in milliseconds. */
   ping(options: RequestOptions = {}): Promise<number> {
-    return this.#run({ method: 'ping' }, options, async ({ signal }) => {
-      const session = await this.#connection.ready(signal);
+    return this.#request({ method: 'ping' }, options, undefined, async (session, signal) => {
       const sentAt = performance.now();
       await session.request('ping', undefined, { signal });
       return performance.now() - sentAt;
@@ -221,28 +230,85 @@ export class McpClient implements AsyncDisposable {
    */
   callTool(call: ToolCall, options: CallOptions = {}): Promise<CallToolResult> {
     const { name } = call;
-    return this.#run({ method: 'tools/call', name }, options, async (deadline) => {
-      const tool = await this.#tool(name, deadline.signal);
-      const send = this.#sender(name, options, deadline);
-      const context = { ...call, server: this.name, signal: deadline.signal, tool };
-      return intercepted(this.#settings.interceptors ?? [], send, context);
+    return this.#run({ method: 'tools/call', name }, options, async (running) => {
+      const { signal } = running;
+      const tool = await this.#tool(name, signal);
+      const send: CallHandler = (last) => this.#sendTool(last, options, running);
+      return intercepted(this.#settings.interceptors ?? [], send, {
+        ...call,
+        server: this.name,
+        signal,
+        tool,
+      });
     });
   }
 
-  /** The innermost handler: sends the call, under whatever name the interceptors gave it. */
-  #sender(checkedName: string, options: CallOptions, deadline: Deadline): CallHandler {
-    const onProgress = this.#progressListener(options, deadline);
-    return async ({ name, arguments: args, _meta, signal }) => {
-      if (name !== checkedName) await this.#tool(name, signal);
-      const session = await this.#connection.ready(signal);
-      this.#require(session, 'tools', 'tools/call');
+  /** The innermost handler: answers from the cache, or sends the call under whatever name it has by now. */
+  async #sendTool(call: CallContext, options: CallOptions, running: RunningCall): Promise<CallToolResult> {
+    const { name, arguments: args, _meta } = call;
+    const tool = call.tool?.name === name ? call.tool : await this.#tool(name, running.signal);
+    const send = () => {
       const params = {
         name,
         ...(args !== undefined && { arguments: args }),
         ...(_meta !== undefined && { _meta }),
       };
-      return session.request('tools/call', params, { signal, onProgress });
+      const onProgress = this.#progressListener(options, running.deadline);
+      return this.#link.request(
+        (session, signal) => {
+          this.#require(session, 'tools', 'tools/call');
+          return session.request('tools/call', params, { signal, onProgress });
+        },
+        this.#repeatability(tool, options),
+        running,
+      );
     };
+    const ttlMs = this.#toolTtlMs(tool);
+    return this.#remembered(
+      ['tools/call', name, args],
+      ttlMs,
+      options,
+      running,
+      send,
+      (result) => !result.isError,
+    );
+  }
+
+  #repeatability(tool: Tool | undefined, { idempotent }: CallOptions): Repeatability {
+    const { readOnlyHint, idempotentHint } = this.#trusted(tool);
+    return idempotent || readOnlyHint || idempotentHint ? 'idempotent' : 'tool';
+  }
+
+  #toolTtlMs(tool: Tool | undefined): number {
+    const { cache } = this.#settings;
+    return cache && this.#trusted(tool).readOnlyHint ? cache.toolTtlMs : 0;
+  }
+
+  #trusted(tool: Tool | undefined): NonNullable<Tool['annotations']> {
+    return (this.#settings.trustAnnotations && tool?.annotations) || {};
+  }
+
+  /** A result from the cache, or from `send` and then into the cache. */
+  async #remembered<Result extends object>(
+    question: unknown,
+    ttlMs: number,
+    options: CallOptions,
+    running: RunningCall,
+    send: () => Promise<Result>,
+    worthKeeping: (result: Result) => boolean = () => true,
+  ): Promise<Result> {
+    const results = this.#results;
+    // A token per request may mean a user per request, and users do not see each other's results.
+    if (results === undefined || ttlMs === 0 || options.cache === false || this.#access.tokens?.isPerRequest)
+      return send();
+    const known = results.get<Result>(question);
+    if (known !== undefined) {
+      running.cached = true;
+      return known;
+    }
+    const result = await send();
+    if (worthKeeping(result)) results.set(question, result, ttlMs);
+    return result;
   }
 
   #progressListener(
@@ -268,9 +334,8 @@ export class McpClient implements AsyncDisposable {
     let list = this.#catalog.known('tools');
     let tool = list?.byKey.get(name);
     if (tool !== undefined) return tool;
-    const session = await this.#connection.ready(signal);
-    this.#require(session, 'tools', 'tools/call');
-    if (this.#unlistable !== session) {
+    const { connection } = this.#link;
+    if (this.#unlistable === undefined || this.#unlistable !== connection.session) {
       try {
         const stale = list !== undefined && performance.now() - list.readAt >= LIST_MAY_BE_STALE_AFTER_MS;
         list = await this.#catalog.get('tools', { signal, fresh: stale });
@@ -278,11 +343,14 @@ export class McpClient implements AsyncDisposable {
         if (tool !== undefined) return tool;
       } catch (error) {
         signal.throwIfAborted();
-        this.#unlistable = session;
+        // Then the call cannot be sent either.
+        if (error instanceof McpFleetError && error.delivery === 'not-sent') throw error;
+        this.#unlistable = connection.session;
         this.#report('catalog', error);
       }
     }
     if (list === undefined && this.#allowed(name)) return undefined;
+    if (connection.session !== undefined) this.#require(connection.session, 'tools', 'tools/call');
     const hint = nearestHint(name, list?.byKey.keys() ?? []);
     throw new UnknownToolError(name, `Server ${this.name} has no tool ${JSON.stringify(name)}${hint}`);
   }
@@ -298,25 +366,37 @@ export class McpClient implements AsyncDisposable {
   }
 
   readResource(uri: string, options: RequestOptions = {}): Promise<ReadResourceResult> {
-    return this.#request('resources/read', 'resources', uri, options, (session, signal) =>
-      session.request('resources/read', { uri }, { signal }),
+    const { cache } = this.#settings;
+    return this.#run({ method: 'resources/read', name: uri }, options, (running) =>
+      this.#remembered(['resources/read', uri], cache ? cache.resourceTtlMs : 0, options, running, () =>
+        this.#link.request(
+          (session, signal) => {
+            this.#require(session, 'resources', 'resources/read');
+            return session.request('resources/read', { uri }, { signal });
+          },
+          'read',
+          running,
+        ),
+      ),
     );
   }
 
   /** Updates arrive as `resource` events. The subscription is made again after each reconnect. */
-  async subscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
-    await this.#request('resources/subscribe', 'resources', uri, options, async (session, signal) => {
+  subscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
+    const subject = { method: 'resources/subscribe', name: uri };
+    return this.#request(subject, options, 'resources', async (session, signal) => {
       if (session.capabilities?.resources?.subscribe !== true) throw unsupported('resource subscriptions');
       await session.request('resources/subscribe', { uri }, { signal });
       this.#standing.subscribed(uri);
     });
   }
 
-  async unsubscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
+  unsubscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
     this.#standing.unsubscribed(uri);
-    await this.#request('resources/unsubscribe', 'resources', uri, options, (session, signal) =>
-      session.request('resources/unsubscribe', { uri }, { signal }),
-    );
+    const subject = { method: 'resources/unsubscribe', name: uri };
+    return this.#request(subject, options, 'resources', async (session, signal) => {
+      await session.request('resources/unsubscribe', { uri }, { signal });
+    });
   }
 
   listPrompts(options: ListOptions = {}): Promise<readonly Prompt[]> {
@@ -328,21 +408,21 @@ export class McpClient implements AsyncDisposable {
     args?: Record<string, string>,
     options: RequestOptions = {},
   ): Promise<GetPromptResult> {
-    return this.#request('prompts/get', 'prompts', name, options, (session, signal) =>
+    return this.#request({ method: 'prompts/get', name }, options, 'prompts', (session, signal) =>
       session.request('prompts/get', { name, ...(args !== undefined && { arguments: args }) }, { signal }),
     );
   }
 
   /** Values for an argument of a prompt or of a resource template. */
   complete(params: CompleteRequest['params'], options: RequestOptions = {}): Promise<CompleteResult> {
-    return this.#request('completion/complete', 'completions', undefined, options, (session, signal) =>
+    return this.#request({ method: 'completion/complete' }, options, 'completions', (session, signal) =>
       session.request('completion/complete', params, { signal }),
     );
   }
 
   /** From which level on the server sends `log` events. It is set again after each reconnect. */
-  async setLogLevel(level: LoggingLevel, options: RequestOptions = {}): Promise<void> {
-    await this.#request('logging/setLevel', 'logging', undefined, options, async (session, signal) => {
+  setLogLevel(level: LoggingLevel, options: RequestOptions = {}): Promise<void> {
+    return this.#request({ method: 'logging/setLevel' }, options, 'logging', async (session, signal) => {
       await session.request('logging/setLevel', { level }, { signal });
       this.#standing.logLevel(level);
     });
@@ -392,66 +472,74 @@ export class McpClient implements AsyncDisposable {
     await this.#calls.close(drainTimeoutMs);
     this.#closing.abort();
     this.#catalog.close();
-    await this.#connection.close();
+    await this.#link.close();
     await this.#access.close();
   }
 
   // ── Inside ──────────────────────────────────────────────────────────────────
 
   async #run<Result>(
-    subject: { method: string; name?: string },
+    subject: CallSubject,
     options: CallOptions,
-    work: (deadline: Deadline) => Promise<Result>,
+    work: (call: RunningCall) => Promise<Result>,
   ): Promise<Result> {
     checkCallOptions(options);
     return this.#calls.run(subject, options, work);
   }
 
+  /** A request that may be repeated without harm. */
   #request<Result>(
-    method: string,
-    capability: keyof ServerCapabilities,
-    name: string | undefined,
+    subject: CallSubject,
     options: RequestOptions,
+    capability: keyof ServerCapabilities | undefined,
     send: (session: Session, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    return this.#run({ method, ...(name !== undefined && { name }) }, options, async ({ signal }) => {
-      const session = await this.#connection.ready(signal);
-      this.#require(session, capability, method);
-      return send(session, signal);
-    });
+    return this.#run(subject, options, (running) =>
+      this.#link.request(
+        async (session, signal) => {
+          if (capability !== undefined) this.#require(session, capability, subject.method);
+          return send(session, signal);
+        },
+        'read',
+        running,
+      ),
+    );
   }
 
   async #list<Kind extends ListKind>(
     kind: Kind,
     options: ListOptions,
   ): Promise<readonly ListEntries[Kind][]> {
-    const known = options.fresh === true ? undefined : this.#catalog.known(kind);
+    const fresh = options.fresh === true || this.#settings.cache === false;
+    const known = fresh ? undefined : this.#catalog.known(kind);
     if (known !== undefined && this.#closed === undefined) return known.entries;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
     return this.#run({ method }, options, async ({ signal }) => {
-      const list = await this.#catalog.get(kind, { fresh: options.fresh, signal });
+      const list = await this.#catalog.get(kind, { fresh, signal });
       return list.entries;
     });
   }
 
-  async #page<Kind extends ListKind>(
+  #page<Kind extends ListKind>(
     kind: Kind,
     cursor: string | undefined,
-    signal: AbortSignal,
+    call: RunningCall,
   ): Promise<ListPage<ListEntries[Kind]>> {
-    const session = await this.#connection.ready(signal);
-    if (session.capabilities !== undefined && session.capabilities[CAPABILITY_OF_LIST[kind]] === undefined) {
-      return EMPTY_PAGE;
-    }
-    try {
-      const page = await session.list(kind, cursor, { signal });
-      if (kind !== 'tools') return page;
-      return { ...page, entries: page.entries.filter((tool) => this.#allowed((tool as Tool).name)) };
-    } catch (error) {
-      // Many servers that have resources know nothing of templates.
-      if (kind === 'resourceTemplates' && isMethodNotFound(error)) return EMPTY_PAGE;
-      throw error;
-    }
+    const ask = async (session: Session, signal: AbortSignal): Promise<ListPage<ListEntries[Kind]>> => {
+      const { capabilities } = session;
+      if (capabilities !== undefined && capabilities[CAPABILITY_OF_LIST[kind]] === undefined)
+        return EMPTY_PAGE;
+      try {
+        const page = await session.list(kind, cursor, { signal });
+        if (kind !== 'tools') return page;
+        return { ...page, entries: page.entries.filter((tool) => this.#allowed((tool as Tool).name)) };
+      } catch (error) {
+        // Many servers that have resources know nothing of templates.
+        if (kind === 'resourceTemplates' && isMethodNotFound(error)) return EMPTY_PAGE;
+        throw error;
+      }
+    };
+    return this.#link.request(ask, 'read', call);
   }
 
   #require(session: Session, capability: keyof ServerCapabilities, method: string): void {
@@ -468,11 +556,17 @@ export class McpClient implements AsyncDisposable {
     closed: () => {},
   };
 
+  /** What was learned in a session does not outlive it. */
+  #forget(): void {
+    this.#catalog.forget();
+    this.#results?.clear();
+  }
+
   #statusChanged(change: { status: ServerStatus; previous: ServerStatus; error?: McpFleetError }): void {
     if (change.error !== undefined) ofServer(change.error, this.name);
-    if (change.previous === 'ready') this.#catalog.forget();
-    if (change.status === 'ready') {
-      const session = this.#connection.lastSession as Session;
+    if (change.status === 'reconnecting') this.#forget();
+    if (change.status === 'ready' && change.previous !== 'unhealthy') {
+      const session = this.#link.connection.lastSession as Session;
       void this.#standing.renew(session, this.#closing.signal, (error) => this.#report('connect', error));
     }
     this.#logger.info(`${this.name} is ${change.status}`, { server: this.name, ...change });

@@ -1,9 +1,13 @@
 import { z } from 'zod';
+import { BREAKER_DEFAULTS, type CircuitBreakerOptions } from '../calls/circuit-breaker.js';
+import { CACHE_DEFAULTS, type CacheOptions } from '../calls/result-cache.js';
+import { RETRY_DEFAULTS, type RetryOptions } from '../calls/retry.js';
 import { ConfigError } from '../core/errors.js';
 import { nearest } from '../core/nearest.js';
 import { VERSION } from '../core/version.js';
 import { checkHeaders } from '../net/headers.js';
 import type { SessionTarget } from '../session/open.js';
+import { HEALTH_DEFAULTS, type HealthCheckOptions } from './health-check.js';
 import type { ServerConfig, ServerDefaults } from './server-config.js';
 
 /** What holds where nothing is configured. */
@@ -11,14 +15,30 @@ export const SERVER_DEFAULTS = {
   clientInfo: { name: 'mcp-fleet', version: VERSION },
   connectTimeoutMs: 10_000,
   callTimeoutMs: 60_000,
+  retry: RETRY_DEFAULTS,
+  circuitBreaker: BREAKER_DEFAULTS,
+  healthCheck: HEALTH_DEFAULTS,
+  cache: CACHE_DEFAULTS,
+  maxConcurrency: 64,
+  maxQueue: 256,
+  trustAnnotations: false,
   maxResponseBytes: 10_485_760,
 } as const satisfies ServerDefaults;
 
 /** How long `close` waits for running calls. */
 export const DRAIN_TIMEOUT_MS = 10_000;
 
-/** A server's settings with every default filled in. */
-export type ServerSettings = ServerDefaults & Required<Pick<ServerDefaults, keyof typeof SERVER_DEFAULTS>>;
+/** A server's settings with every default filled in, those inside the policies too. */
+export type ServerSettings = ServerDefaults &
+  Required<Pick<ServerDefaults, keyof typeof SERVER_DEFAULTS>> &
+  Policies;
+
+interface Policies {
+  retry: Required<RetryOptions> | false;
+  circuitBreaker: Required<CircuitBreakerOptions> | false;
+  healthCheck: Required<HealthCheckOptions> | false;
+  cache: Required<CacheOptions> | false;
+}
 
 // ── Schemas ───────────────────────────────────────────────────────────────────
 
@@ -29,6 +49,9 @@ export const durationMs = number(
   (value) => value <= LONGEST_MS,
 );
 export const count = number('a whole number of at least 1', Number.isSafeInteger);
+const WHOLE_OR_ZERO = 'expected a whole number of at least 0';
+const TTL = 'expected a number of milliseconds of at least 0';
+const ttlMs = z.number({ error: TTL }).min(0, { error: TTL }).max(LONGEST_MS, { error: TTL });
 const texts = z.array(z.string({ error: 'expected a string' }), { error: 'expected an array of strings' });
 const textMap = z.record(z.string(), z.string({ error: 'expected a string' }), {
   error: 'expected an object of strings',
@@ -40,6 +63,12 @@ const text = z
 function number(what: string, fits: (value: number) => boolean) {
   const error = `expected ${what}`;
   return z.number({ error }).positive({ error }).refine(fits, { error });
+}
+
+/** Options of a policy, or `false` to do without it. */
+function policy(shape: z.core.$ZodLooseShape) {
+  const error = `expected false or { ${Object.keys(shape).join(', ')} }`;
+  return z.union([z.literal(false), z.strictObject(shape).partial()], { error }).optional();
 }
 
 function func() {
@@ -75,6 +104,20 @@ export const serverDefaultsSchema = z.strictObject({
     .optional(),
   connectTimeoutMs: durationMs.optional(),
   callTimeoutMs: durationMs.optional(),
+  retry: policy({ attempts: count, baseDelayMs: durationMs, maxDelayMs: durationMs }),
+  circuitBreaker: policy({
+    consecutiveFailures: count,
+    failureRatio: number('a share above 0 and at most 1', (value) => value <= 1),
+    minimumCalls: count,
+    windowMs: durationMs,
+    openMs: durationMs,
+    maxOpenMs: durationMs,
+  }),
+  healthCheck: policy({ intervalMs: durationMs, timeoutMs: durationMs, threshold: count }),
+  cache: policy({ listTtlMs: ttlMs, toolTtlMs: ttlMs, resourceTtlMs: ttlMs, maxEntries: count }),
+  maxConcurrency: count.optional(),
+  maxQueue: z.int({ error: WHOLE_OR_ZERO }).min(0, { error: WHOLE_OR_ZERO }).optional(),
+  trustAnnotations: z.boolean({ error: 'expected true or false' }).optional(),
   maxResponseBytes: count.optional(),
   tools: z
     .strictObject({ allow: texts.optional(), deny: texts.optional() }, { error: 'expected { allow, deny }' })
@@ -250,11 +293,19 @@ function shown(value: unknown, path: string): string {
 
 /** Built-in defaults, then the manager's, then the server's own. */
 export function settingsOf(config: ServerConfig, defaults: ServerDefaults): ServerSettings {
-  return { ...SERVER_DEFAULTS, ...withoutUndefined(defaults), ...withoutUndefined(config as ServerDefaults) };
+  const settings = { ...SERVER_DEFAULTS, ...given(defaults), ...given(config as ServerDefaults) };
+  return {
+    ...settings,
+    retry: settings.retry && { ...RETRY_DEFAULTS, ...given(settings.retry) },
+    circuitBreaker: settings.circuitBreaker && { ...BREAKER_DEFAULTS, ...given(settings.circuitBreaker) },
+    healthCheck: settings.healthCheck && { ...HEALTH_DEFAULTS, ...given(settings.healthCheck) },
+    cache: settings.cache && { ...CACHE_DEFAULTS, ...given(settings.cache) },
+  };
 }
 
-function withoutUndefined(options: ServerDefaults): ServerDefaults {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/** An option that is `undefined` is not given. */
+function given<Options extends object>(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
 }
 
 export function targetOf(config: ServerConfig): SessionTarget {

@@ -2,9 +2,14 @@ import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.
 import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { Implementation } from '@modelcontextprotocol/sdk/types.js';
 import type { TokenProvider } from '../auth/token-provider.js';
+import type { CircuitBreakerOptions } from '../calls/circuit-breaker.js';
 import type { CallInterceptor } from '../calls/interceptors.js';
+import type { CacheOptions } from '../calls/result-cache.js';
+import type { RetryOptions } from '../calls/retry.js';
 import type { Logger } from '../core/logger.js';
 import type { ServerRequestHandlers } from '../session/session.js';
+
+import type { HealthCheckOptions } from './health-check.js';
 
 /** Where a server is, by its transport. */
 export type ServerConfig = HttpServerConfig | StdioServerConfig | WebSocketServerConfig | CustomServerConfig;
@@ -17,6 +22,20 @@ export interface ServerDefaults {
   connectTimeoutMs?: number;
   /** From the call to its result, connecting and tokens included. Milliseconds. @default 60_000 */
   callTimeoutMs?: number;
+  /** Repeats what can be repeated safely. `false`: every call is sent once. */
+  retry?: RetryOptions | false;
+  /** Refuses calls at once while the server fails. `false`: never. */
+  circuitBreaker?: CircuitBreakerOptions | false;
+  /** Pings a server that nobody has heard of for a while. `false`: never. */
+  healthCheck?: HealthCheckOptions | false;
+  /** Remembers lists, and results of reads and tools that may be remembered. `false`: nothing. */
+  cache?: CacheOptions | false;
+  /** Calls in flight per server. @default 64 */
+  maxConcurrency?: number;
+  /** Calls that may wait for their turn per server; one more is refused with `QUEUE_FULL`. @default 256 */
+  maxQueue?: number;
+  /** Believe the hints `readOnlyHint` and `idempotentHint` of tools, for retries and caching. @default false */
+  trustAnnotations?: boolean;
   /** Largest answer read, after decompression. Bytes. @default 10_485_760 */
   maxResponseBytes?: number;
   /** Which tools exist for callers; `*` matches any run of characters. `deny` wins. @default all */

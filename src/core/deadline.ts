@@ -21,6 +21,7 @@ export class Deadline implements Disposable {
   readonly #options: DeadlineOptions;
   readonly #startedAt = performance.now();
   #timer: NodeJS.Timeout;
+  #endsAt = 0;
 
   constructor(options: DeadlineOptions) {
     this.#options = options;
@@ -32,6 +33,11 @@ export class Deadline implements Disposable {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Milliseconds left; 0 when the time is up. */
+  get remainingMs(): number {
+    return this.signal.aborted ? 0 : Math.max(0, this.#endsAt - performance.now());
   }
 
   /** Starts the timeout again from now, as far as `maxTotalTimeoutMs` allows. */
@@ -55,6 +61,7 @@ export class Deadline implements Disposable {
   }
 
   #schedule(ms: number): NodeJS.Timeout {
+    this.#endsAt = performance.now() + ms;
     return setTimeout(
       () => {
         const elapsedMs = Math.round(performance.now() - this.#startedAt);

@@ -9,6 +9,8 @@ export const ERROR_CODES = [
   'UNSUPPORTED',
   'CLOSED',
   'ABORTED',
+  'QUEUE_FULL',
+  'CIRCUIT_OPEN',
   'CONNECT_FAILED',
   'CONNECTION_LOST',
   'OUTCOME_UNKNOWN',
@@ -168,6 +170,13 @@ export class TimeoutError extends McpFleetError {
   }
 }
 
+/** The server failed too often and is not asked for now; `retryAfterMs` says for how long. */
+export class CircuitOpenError extends McpFleetError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super('CIRCUIT_OPEN', message, { delivery: 'not-sent', retryable: true, ...details });
+  }
+}
+
 /** The server answered with a JSON-RPC error. */
 export class RemoteError extends McpFleetError {
   /** JSON-RPC 2.0 section 5.1, for example -32602. */
@@ -192,6 +201,7 @@ for (const [name, type] of Object.entries({
   OutcomeUnknownError,
   AuthError,
   TimeoutError,
+  CircuitOpenError,
   RemoteError,
 })) {
   Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true });

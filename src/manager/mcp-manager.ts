@@ -62,7 +62,16 @@ export const MANAGER_DEFAULTS = {
   drainTimeoutMs: DRAIN_TIMEOUT_MS,
 } as const satisfies McpManagerOptions;
 
-const CLIENT_EVENTS = ['status', 'refresh', 'catalog', 'call', 'resource', 'log', 'error'] as const;
+const CLIENT_EVENTS = [
+  'status',
+  'refresh',
+  'catalog',
+  'call',
+  'circuit',
+  'resource',
+  'log',
+  'error',
+] as const;
 
 const optionsSchema = serverDefaultsSchema.extend({
   servers: z.record(z.string(), z.unknown(), { error: 'expected an object of servers by name' }).optional(),

@@ -1,0 +1,22 @@
+import type { Deadline } from '../core/deadline.js';
+import type { Delivery } from '../core/errors.js';
+
+/** One call from its beginning to its end, over all its attempts. */
+export class RunningCall {
+  readonly deadline: Deadline;
+  attempts = 0;
+  /** What is known of the request as a whole: of its attempts, the one that may have done most counts. */
+  delivery: Delivery | undefined;
+  /** A session that the server forgot is made up for once. */
+  resentToNewSession = false;
+  /** The result came from the cache. */
+  cached = false;
+
+  constructor(deadline: Deadline) {
+    this.deadline = deadline;
+  }
+
+  get signal(): AbortSignal {
+    return this.deadline.signal;
+  }
+}

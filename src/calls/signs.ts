@@ -1,0 +1,35 @@
+import { AuthError, ConnectionError, McpFleetError, TimeoutError } from '../core/errors.js';
+
+/** Faults of this process or machine: they say nothing of the server. */
+const LOCAL_CODES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOENT', 'EACCES']);
+
+/** What the end of an attempt says of the server. */
+export type Sign = 'alive' | 'failing' | 'nothing';
+
+/**
+ * What the end of an attempt says of the server.
+ *
+ * | end | says |
+ * |---|---|
+ * | an answer, `isError` and JSON-RPC errors included; HTTP 4xx, 401 and 429 too | `alive` |
+ * | transport failure, timeout, lost or unreadable answer, HTTP 5xx | `failing` |
+ * | the caller gave up, no token could be had, a local fault, the breaker or queue refused | `nothing` |
+ */
+export function signOf(thrown: unknown): Sign {
+  if (thrown instanceof TimeoutError) return 'failing';
+  if (thrown instanceof AuthError) return thrown.code === 'TOKEN_FAILED' ? 'nothing' : 'alive';
+  if (thrown instanceof ConnectionError) {
+    if (thrown.httpStatus !== undefined && thrown.httpStatus < 500 && thrown.code !== 'PROTOCOL_ERROR')
+      return 'alive';
+    return isLocalFault(thrown) ? 'nothing' : 'failing';
+  }
+  if (thrown instanceof McpFleetError) return thrown.code === 'REMOTE_ERROR' ? 'alive' : 'nothing';
+  return 'nothing';
+}
+
+function isLocalFault(error: Error): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (LOCAL_CODES.has(String((cause as NodeJS.ErrnoException).code))) return true;
+  }
+  return false;
+}

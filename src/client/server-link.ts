@@ -1,0 +1,124 @@
+import { CallPath } from '../calls/call-path.js';
+import { CallQueue } from '../calls/call-queue.js';
+import { CircuitBreaker, type CircuitState } from '../calls/circuit-breaker.js';
+import type { Repeatability } from '../calls/delivery.js';
+import { RetryBudget } from '../calls/retry-budget.js';
+import type { RunningCall } from '../calls/running-call.js';
+import { type Sign, signOf } from '../calls/signs.js';
+import { asFleetError, type McpFleetError } from '../core/errors.js';
+import type { Session, SessionObserver } from '../session/session.js';
+import { Connection, type ConnectionOptions } from './connection.js';
+import { HealthCheck } from './health-check.js';
+import type { ServerSettings } from './options.js';
+
+/** How long the ping of a half-open breaker may take, connecting included. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+export interface ServerLinkHooks {
+  open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
+  onStatus: ConnectionOptions['onStatus'];
+  onCircuit(change: { state: CircuitState; previous: CircuitState }): void;
+  /** A health check failed. */
+  onMiss(error: McpFleetError): void;
+}
+
+/** One server's connection with the policies around it: queue, retries, breaker, health checks. */
+export class ServerLink {
+  readonly connection: Connection;
+  readonly #queue: CallQueue;
+  readonly #path: CallPath<Session>;
+  readonly #breaker: CircuitBreaker | undefined;
+  readonly #health: HealthCheck<Session> | undefined;
+
+  constructor(settings: ServerSettings, hooks: ServerLinkHooks) {
+    this.connection = new Connection({
+      connectTimeoutMs: settings.connectTimeoutMs,
+      open: hooks.open,
+      onAttempt: (failure) => this.#attempted(failure),
+      onStatus: (change) => {
+        if (change.status === 'ready' && change.previous !== 'unhealthy') this.#health?.start();
+        if (change.status !== 'ready' && change.status !== 'unhealthy') this.#health?.stop();
+        hooks.onStatus(change);
+      },
+    });
+    this.#queue = new CallQueue(settings.maxConcurrency, settings.maxQueue);
+    this.#breaker = settings.circuitBreaker
+      ? new CircuitBreaker(settings.circuitBreaker, {
+          probe: () => this.#probe(),
+          onState: (state, previous) => {
+            if (state === 'open') this.connection.dismissWaiters((this.#breaker as CircuitBreaker).refusal());
+            hooks.onCircuit({ state, previous });
+          },
+        })
+      : undefined;
+    this.#health = settings.healthCheck
+      ? new HealthCheck(settings.healthCheck, {
+          ping: (session, timeoutMs) => ping(session, timeoutMs),
+          session: () => this.connection.session,
+          well: (session) => this.connection.well(session),
+          missed: (session, thrown, tooOften) => {
+            const error = asFleetError(thrown);
+            hooks.onMiss(error);
+            this.connection.missed(session, error, tooOften);
+          },
+        })
+      : undefined;
+    this.#path = new CallPath({
+      queue: this.#queue,
+      retry: { options: settings.retry, budget: new RetryBudget() },
+      breaker: this.#breaker,
+      ready: (signal) => this.connection.ready(signal),
+      onSign: (sign) => this.#sign(sign),
+    });
+  }
+
+  get circuit(): CircuitState {
+    return this.#breaker?.state ?? 'closed';
+  }
+
+  /** Requests that wait for their turn. */
+  get queued(): number {
+    return this.#queue.waiting;
+  }
+
+  /** Sends a request: when its turn has come, again where that is safe, and not at all while the breaker is open. */
+  request<Result>(
+    send: (session: Session, signal: AbortSignal) => Promise<Result>,
+    repeatability: Repeatability,
+    call: RunningCall,
+  ): Promise<Result> {
+    return this.#path.run(send, repeatability, call);
+  }
+
+  async close(): Promise<void> {
+    this.#breaker?.stop();
+    this.#health?.stop();
+    await this.connection.close();
+  }
+
+  #attempted(failure: McpFleetError | undefined): void {
+    this.#sign(failure === undefined ? 'alive' : signOf(failure));
+    if (failure === undefined) this.#breaker?.signOfLife();
+  }
+
+  #sign(sign: Sign): void {
+    if (sign === 'failing') this.#breaker?.failed();
+    if (sign !== 'alive') return;
+    this.#breaker?.succeeded();
+    this.#health?.heard();
+  }
+
+  async #probe(): Promise<void> {
+    const session = await this.connection.connect(AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    await ping(session, PROBE_TIMEOUT_MS);
+  }
+}
+
+/** Resolves when the server answers, be it that it knows no ping. */
+async function ping(session: Session, timeoutMs: number): Promise<void> {
+  try {
+    await session.request('ping', undefined, { signal: AbortSignal.timeout(timeoutMs) });
+  } catch (error) {
+    if (signOf(error) !== 'alive') throw error;
+  }
+}
