@@ -143,7 +143,7 @@ export class McpClient implements AsyncDisposable {
       since: this.#connection.since,
       session: this.#connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
-      tools: this.#catalog.known('tools')?.entries.length,
+      tools: this.#catalog.lastCount('tools'),
       inFlight: this.#calls.inFlight,
       lastOkAt: this.#calls.lastOkAt,
       tokenExpiresAt: this.#access.tokens?.expiresAt,

@@ -10,7 +10,7 @@ export interface ServerSnapshot {
   transport: TransportKind;
   protocolVersion?: string;
   serverInfo?: { name: string; version: string };
-  /** Tools for callers, when the list is known. */
+  /** Tools for callers, when the list was last read. */
   tools?: number;
   /** Calls under way. */
   inFlight: number;
