@@ -74,8 +74,9 @@ export class CallRunner {
       this.#tell(subject, call, isToolError(result) ? 'tool_error' : 'ok', startedAt);
       return result;
     } catch (thrown) {
-      const aborted = signal?.aborted === true && thrown === signal.reason;
-      const error = aborted ? thrown : this.#outward(thrown, subject, call);
+      // Where the reason is an error of ours, what was thrown may be a copy that says more.
+      const aborted = signal?.aborted === true && [thrown, causeOf(thrown)].includes(signal.reason);
+      const error = aborted ? signal.reason : this.#outward(thrown, subject, call);
       this.#tell(subject, call, aborted ? 'aborted' : 'failed', startedAt, error);
       throw error;
     } finally {
@@ -132,6 +133,10 @@ export class CallRunner {
 function asReported(thrown: unknown): McpFleetError {
   if (thrown instanceof McpFleetError) return thrown;
   return new McpFleetError('ABORTED', `An interceptor threw a ${describeThrown(thrown)}`, { cause: thrown });
+}
+
+function causeOf(thrown: unknown): unknown {
+  return thrown instanceof McpFleetError ? thrown.cause : thrown;
 }
 
 function isToolError(result: unknown): boolean {

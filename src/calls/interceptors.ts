@@ -1,6 +1,6 @@
 import type { CallToolRequest, CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { abortable } from '../core/abort.js';
-import { type Delivery, TimeoutError } from '../core/errors.js';
+import { type ErrorDetails, McpFleetError, TimeoutError } from '../core/errors.js';
 
 /** A tool call as `tools/call` takes it. */
 export type ToolCall = Pick<CallToolRequest['params'], 'name' | 'arguments' | '_meta'>;
@@ -27,25 +27,25 @@ export async function intercepted(
   call: CallContext,
 ): Promise<CallToolResult> {
   if (interceptors.length === 0) return send(call);
+  const { signal } = call;
   let sent: Promise<CallToolResult> | undefined;
   const innermost: CallHandler = (last) => {
-    sent = send(last);
+    // Whatever signal an interceptor gives, the call's own ends it too.
+    sent = send(last.signal === signal ? last : { ...last, signal: AbortSignal.any([signal, last.signal]) });
+    // An interceptor that has failed meanwhile no longer looks at it.
+    sent.catch(() => {});
     return sent;
   };
   const handler = interceptors.reduceRight((next, interceptor) => interceptor(next), innermost);
-  const { signal } = call;
   try {
     return await abortable((async () => handler(call))(), signal);
   } catch (error) {
-    if (!signal.aborted || error !== signal.reason) throw error;
+    const byDeadline = signal.aborted && error === signal.reason && error instanceof McpFleetError;
+    if (!byDeadline) throw error;
     // It ends with the same signal, and rejects with the delivery in its error.
     await sent;
-    if (error instanceof TimeoutError)
-      throw new TimeoutError(error.timeoutMs, error.message, { ...afterwards(sent), cause: error });
-    throw error;
+    const details: ErrorDetails = { delivery: sent === undefined ? 'not-sent' : 'answered', cause: error };
+    if (error instanceof TimeoutError) throw new TimeoutError(error.timeoutMs, error.message, details);
+    throw new McpFleetError(error.code, error.message, details);
   }
-}
-
-function afterwards(sent: unknown): { delivery: Delivery } {
-  return { delivery: sent === undefined ? 'not-sent' : 'answered' };
 }

@@ -70,15 +70,29 @@ export class ServerAccess {
   #redact(text: string): string {
     const { target } = this;
     const secrets = [
-      ...('headers' in target ? Object.values(target.headers) : []),
+      ...('headers' in target ? Object.values(target.headers).map(withoutScheme) : []),
       ...('env' in target ? Object.values(target.env) : []),
       ...(this.tokens?.knownSecrets() ?? []),
     ];
-    return secrets
-      .filter((secret) => secret.length >= SHORTEST_SECRET)
-      .flatMap((secret) => [secret, encodeURIComponent(secret), base64(secret), base64(secret, 'base64url')])
-      .reduce((shown, secret) => shown.replaceAll(secret, '[redacted]'), text);
+    return (
+      secrets
+        .filter((secret) => secret.length >= SHORTEST_SECRET)
+        .flatMap((secret) => [
+          secret,
+          encodeURIComponent(secret),
+          base64(secret),
+          base64(secret, 'base64url'),
+        ])
+        // One may be a part of another.
+        .sort((a, b) => b.length - a.length)
+        .reduce((shown, secret) => shown.replaceAll(secret, '[redacted]'), text)
+    );
   }
+}
+
+/** Servers repeat a token without the word before it. */
+function withoutScheme(header: string): string {
+  return header.replace(/^(basic|bearer) +/i, '');
 }
 
 function base64(text: string, encoding: 'base64' | 'base64url' = 'base64'): string {

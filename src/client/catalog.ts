@@ -88,6 +88,11 @@ export class Catalog {
     return (await shelf.loading.run(() => this.#load(kind, shelf), signal)) as KnownList<Kind>;
   }
 
+  /** How many entries the list had when it was last read; known or not any more. */
+  lastCount(kind: ListKind): number | undefined {
+    return this.#shelf(kind).seen?.entries.length;
+  }
+
   /** Nothing is known any more; a reading under way is not taken for news. */
   forget(kinds: readonly ListKind[] = [...this.#shelves.keys()]): void {
     for (const kind of kinds)
@@ -101,18 +106,20 @@ export class Catalog {
     if (wanted.length === 0) return;
     const settling = this.#settling.get(kind) ?? new SingleFlight();
     this.#settling.set(kind, settling);
-    settling.run(() => this.#readAgain(wanted)).catch(() => {});
+    settling.run(() => this.#readAgain(kind, wanted)).catch(() => {});
   }
 
   close(): void {
     this.#closing.abort();
   }
 
-  async #readAgain(kinds: readonly ListKind[]): Promise<void> {
+  async #readAgain(kind: CatalogKind, lists: readonly ListKind[]): Promise<void> {
     const { signal } = this.#closing;
     await wait(CHANGE_SETTLES_MS, signal);
-    for (const kind of kinds) {
-      await this.get(kind, { signal }).catch((error) => signal.aborted || this.#options.onError(error));
+    // What is said from here on is another change.
+    this.#settling.delete(kind);
+    for (const list of lists) {
+      await this.get(list, { signal }).catch((error) => signal.aborted || this.#options.onError(error));
     }
   }
 

@@ -151,7 +151,7 @@ export class McpClient implements AsyncDisposable {
       since: this.#link.connection.since,
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
-      tools: this.#catalog.known('tools')?.entries.length,
+      tools: this.#catalog.lastCount('tools'),
       inFlight: this.#calls.inFlight,
       queued: this.#link.queued,
       circuit: this.#link.circuit,

@@ -200,12 +200,7 @@ export function check(schema: z.ZodType, value: unknown, path: string): void {
   const issue = result.error.issues[0] as z.core.$ZodIssue;
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
-    const known = knownKeys(schema, issue.path);
-    const best = nearest(key, known)[0];
-    throw new ConfigError(
-      join(path, ...issue.path, key),
-      `is not an option${best === undefined ? '' : `; did you mean ${best}?`}`,
-    );
+    throw notAnOption(join(path, ...issue.path, key), key, knownKeys(schema, issue.path));
   }
   const fault = join(path, ...issue.path);
   const found = issue.path.reduce<unknown>(
@@ -213,6 +208,11 @@ export function check(schema: z.ZodType, value: unknown, path: string): void {
     value,
   );
   throw new ConfigError(fault, `${issue.message}, got ${shown(found, fault)}`);
+}
+
+function notAnOption(path: string, key: string, known: readonly string[]): ConfigError {
+  const best = nearest(key, known)[0];
+  return new ConfigError(path, `is not an option${best === undefined ? '' : `; did you mean ${best}?`}`);
 }
 
 function kindOf(config: ServerConfig, path: string): keyof typeof SCHEMAS {
@@ -227,6 +227,9 @@ function kindOf(config: ServerConfig, path: string): keyof typeof SCHEMAS {
   if (type === 'stdio' || 'command' in config) return 'stdio';
   if (type === 'ws' || ('url' in config && /^wss?:/i.test(String(config.url)))) return 'ws';
   if ('url' in config || type !== undefined) return 'http';
+  const known = [...new Set(Object.values(SCHEMAS).flatMap((schema) => Object.keys(schema.shape)))];
+  const unknown = Object.keys(config).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw notAnOption(join(path, unknown), unknown, known);
   throw new ConfigError(path, 'expected url (HTTP or WebSocket), command (stdio) or transport (custom)');
 }
 

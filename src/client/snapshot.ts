@@ -12,7 +12,7 @@ export interface ServerSnapshot {
   circuit: CircuitState;
   protocolVersion?: string;
   serverInfo?: { name: string; version: string };
-  /** Tools for callers, when the list is known. */
+  /** Tools for callers, when the list was last read. */
   tools?: number;
   /** Calls under way. */
   inFlight: number;

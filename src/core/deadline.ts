@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { TimeoutError } from './errors.js';
 
 /** Longest delay a Node timer takes; beyond it a timer fires at once. */
@@ -27,6 +28,8 @@ export class Deadline implements Disposable {
     this.#options = options;
     this.#timer = this.#schedule(options.timeoutMs);
     const { signal } = options;
+    // Many requests may listen to one signal, many calls to their caller's: no leak, so no warning of one.
+    setMaxListeners(0, this.signal, ...(signal === undefined ? [] : [signal]));
     if (signal?.aborted) this.#abortedByCaller();
     else signal?.addEventListener('abort', this.#abortedByCaller, { once: true });
   }

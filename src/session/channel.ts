@@ -1,6 +1,11 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
-import type { Delivery, McpFleetError } from '../core/errors.js';
+import {
+  isJSONRPCErrorResponse,
+  isJSONRPCResultResponse,
+  type JSONRPCMessage,
+  type RequestId,
+} from '@modelcontextprotocol/sdk/types.js';
+import { ConnectionError, type Delivery, type McpFleetError } from '../core/errors.js';
 import type { Progress, SessionRequestOptions } from './session.js';
 import { connectionLost } from './transports/connection-lost.js';
 import { isRequest } from './transports/messages.js';
@@ -128,10 +133,9 @@ export class Channel implements Transport {
 
   readonly #sink: TransportSink = {
     message: (message) => {
-      const response = 'id' in message && !('method' in message);
-      // Second answers and answers to nothing end here.
-      if (response && !this.#settle(message.id)) return;
-      if ('method' in message && message.method === 'notifications/progress') this.#progress(message.params);
+      if ('id' in message && !('method' in message)) this.#answer(message);
+      else if ('method' in message && message.method === 'notifications/progress')
+        this.#progress(message.params);
       else this.onmessage?.(message);
     },
     error: (error) => this.#onError(error),
@@ -142,16 +146,34 @@ export class Channel implements Transport {
     },
   };
 
-  #settle(id: RequestId | undefined): boolean {
-    return id !== undefined && (this.#pending.delete(id) || this.#pending.delete(Number(id)));
+  #answer(message: object): void {
+    const { id: given, result, error } = message as { id?: unknown; result?: unknown; error?: unknown };
+    const id = this.#pendingId(given);
+    // Second answers and answers to nothing end here.
+    if (id === undefined) return;
+    // Some servers add `error: null` to a result, which the SDK would not know as an answer at all.
+    const answer = { jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) };
+    if (!isJSONRPCResultResponse(answer) && !isJSONRPCErrorResponse(answer)) {
+      const why = 'The answer holds neither a result nor an error as JSON-RPC 2.0 says';
+      this.#fail(id, new ConnectionError('PROTOCOL_ERROR', why, { delivery: 'unknown' }));
+      return;
+    }
+    this.#pending.delete(id);
+    this.onmessage?.(answer);
+  }
+
+  /** The request under way that an id means. Servers that turn a number into a string are understood. */
+  #pendingId(id: unknown): RequestId | undefined {
+    const number = typeof id === 'string' && id !== '' ? Number(id) : id;
+    return [id, number].find((each) => this.#pending.has(each as RequestId)) as RequestId | undefined;
   }
 
   /** Here and not through the SDK, which hands notifications on later than answers and so loses the last progress. */
   #progress(params: unknown): void {
-    const { progressToken, ...progress } = (params ?? {}) as { progressToken?: RequestId } & Progress;
-    if (progressToken === undefined || typeof progress.progress !== 'number') return;
-    const trace = this.#pending.get(progressToken) ?? this.#pending.get(Number(progressToken));
-    trace?.onProgress?.(progress);
+    const { progressToken, ...progress } = (params ?? {}) as { progressToken?: unknown } & Progress;
+    const id = this.#pendingId(progressToken);
+    if (id === undefined || typeof progress.progress !== 'number') return;
+    this.#pending.get(id)?.onProgress?.(progress);
   }
 
   #fail(id: RequestId, failure: unknown): void {

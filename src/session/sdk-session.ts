@@ -188,11 +188,9 @@ function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): Mc
 
 function remoteError(error: McpError, redact: SdkSessionOptions['redact']): RemoteError {
   // The server's own words: the SDK puts its own before them.
-  const message = redact(
-    error.message.replace(`MCP error ${error.code}: `, '').slice(0, ERROR_TEXT_CHARACTERS),
-  );
-  return new RemoteError(error.code, message, error.data, {
+  const message = redact(error.message.replace(`MCP error ${error.code}: `, ''));
+  // Without the SDK's error as its cause, which holds the server's words as they came.
+  return new RemoteError(error.code, message.slice(0, ERROR_TEXT_CHARACTERS), error.data, {
     delivery: REJECTIONS.has(error.code) ? 'rejected' : 'answered',
-    cause: error,
   });
 }

@@ -27,8 +27,8 @@ export interface FakeServer extends AsyncDisposable {
    * abort, and requests of the old sessions get 404. `calls` stays.
    */
   restart(): void;
-  /** Ends every session; from then on requests reject as for a server that is not there. */
-  [Symbol.asyncDispose](): Promise<void>;
+  /** Ends every session; from then on requests reject as for a server that is not there. `await using` does it too. */
+  close(): Promise<void>;
 }
 
 let fakeServers = 0;
@@ -76,9 +76,13 @@ class InProcessServer implements FakeServer {
     void Promise.all(this.#closeSessions());
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     this.#disposed = true;
     await Promise.all(this.#closeSessions());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   // Not through `this.fetch`: a Request keeps a listener on the signal it is given until it is collected.

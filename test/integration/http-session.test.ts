@@ -149,6 +149,17 @@ describe('a session', () => {
     expect(server.offer.calls.map(({ tool }) => tool)).toEqual(['detach']);
   });
 
+  test('whose request stream breaks and cannot be resumed leaves the fate of the call unknown', async () => {
+    await using server = await mcpHttpServer({ resumable: true });
+    await using client = new McpClient('server', { url: server.url });
+    await client.listTools();
+    const call = { name: 'progress', arguments: { steps: 20, ms: 50 } };
+    const lost = await client
+      .callTool(call, { onProgress: () => void server.close() })
+      .catch((thrown: unknown) => thrown);
+    expect(lost).toMatchObject({ code: 'OUTCOME_UNKNOWN', delivery: 'unknown' });
+  });
+
   test('whose request stream ends without an answer says that the fate of the call is unknown', async () => {
     await using server = await mcpHttpServer();
     await using client = new McpClient('server', { url: server.url });

@@ -107,7 +107,7 @@ describe('what cannot be connected gives a typed error within the connect timeou
         httpStatus: 503,
         retryable: true,
         retryAfterMs: 7_000,
-        message: 'HTTP 503: overloaded',
+        message: expect.stringMatching(/^HTTP 503 from http:.*\/mcp: overloaded$/),
       },
     ],
     [

@@ -2,6 +2,7 @@ import { parseChallenge } from '../../auth/challenge.js';
 import { AuthError, ConnectionError, type ErrorDetails, type McpFleetError } from '../../core/errors.js';
 import { readExcerpt } from '../../net/body.js';
 import type { HttpResponse } from '../../net/http.js';
+import { publicUrl } from '../../net/redirects.js';
 import { parseRetryAfter } from '../../net/retry-after.js';
 
 const ERROR_BODY_BYTES = 8_192;
@@ -36,17 +37,16 @@ export async function readRefusal(response: HttpResponse): Promise<Refusal> {
 export function errorOfRefusal({ response, body }: Refusal, redact: Redact): McpFleetError {
   const { status } = response;
   const details: ErrorDetails = { retryAfterMs: parseRetryAfter(response.headers.get('retry-after')) };
-  const message = `HTTP ${status}${excerpt(body, redact)}`;
+  const challenge = parseChallenge(response.headers.get('www-authenticate'));
+  const place = URL.canParse(response.url) ? ` from ${publicUrl(new URL(response.url))}` : '';
+  const why = challenge?.error === undefined ? '' : ` (${challenge.error})`;
+  const message = `HTTP ${status}${place}${why}${excerpt(body, redact)}`;
   switch (status) {
     case 401:
       return new AuthError('UNAUTHORIZED', message, { ...details, delivery: 'rejected' });
     case 403: {
-      const lacksScope =
-        parseChallenge(response.headers.get('www-authenticate'))?.error === 'insufficient_scope';
-      return new AuthError('FORBIDDEN', message, {
-        ...details,
-        delivery: lacksScope ? 'rejected' : 'unknown',
-      });
+      const delivery = challenge?.error === 'insufficient_scope' ? 'rejected' : 'unknown';
+      return new AuthError('FORBIDDEN', message, { ...details, delivery });
     }
     case 429:
       return new ConnectionError('RATE_LIMITED', message, {

@@ -204,7 +204,13 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       fruitless = progressed ? 0 : fruitless + 1;
       if (lastEventId === undefined || fruitless > MAX_FRUITLESS_RESUMES) throw broken;
       await wait(delayMs, signal);
-      current = await this.#get(lastEventId, signal);
+      // Whatever resuming meets: what is known of the request is that it left.
+      const resumed = await this.#get(lastEventId, signal).catch(() => undefined);
+      if (resumed === undefined) {
+        signal.throwIfAborted();
+        throw broken;
+      }
+      current = resumed;
       if (!current.ok || mediaType(current) !== 'text/event-stream') {
         discard(current);
         throw broken;

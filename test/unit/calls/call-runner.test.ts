@@ -1,0 +1,377 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type CallReport, CallRunner, type CallSubject } from '../../../src/calls/call-runner.js';
+import type { Deadline } from '../../../src/core/deadline.js';
+import {
+  AuthError,
+  ConnectionError,
+  McpFleetError,
+  OutcomeUnknownError,
+  RemoteError,
+  TimeoutError,
+} from '../../../src/core/errors.js';
+
+beforeEach(() => vi.useFakeTimers({ now: 1_000_000 }));
+afterEach(() => vi.useRealTimers());
+
+const toolCall: CallSubject = { method: 'tools/call', name: 'charge_card' };
+const read: CallSubject = { method: 'resources/read', name: 'file:///a' };
+
+function runner(timeoutMs = 60_000) {
+  const reports: CallReport[] = [];
+  const calls = new CallRunner({ server: 'github', timeoutMs, onCall: (report) => reports.push(report) });
+  return { calls, reports };
+}
+
+/** Work that ends with the deadline, as a session does. */
+function untilAborted({ signal }: Deadline): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+}
+
+async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => expect.fail('It has not failed'),
+    (error: unknown) => error,
+  );
+}
+
+describe('a call that succeeds', () => {
+  test('gives the result of its work, and is reported as ok', async () => {
+    const { calls, reports } = runner();
+    const outcome = { content: [] };
+    const call = calls.run(toolCall, {}, async () => {
+      await vi.advanceTimersByTimeAsync(250);
+      return outcome;
+    });
+    expect(await call).toBe(outcome);
+    expect(reports).toStrictEqual([
+      {
+        method: 'tools/call',
+        name: 'charge_card',
+        outcome: 'ok',
+        durationMs: 250,
+        attempts: 1,
+        cached: false,
+      },
+    ]);
+  });
+
+  test.each([
+    [{ isError: true }, 'tool_error'],
+    [{ isError: false }, 'ok'],
+    [{ isError: 'true' }, 'ok'],
+    [{}, 'ok'],
+    [undefined, 'ok'],
+    [null, 'ok'],
+    ['isError', 'ok'],
+    [42, 'ok'],
+  ] as const)('with %o is reported as %s', async (result, outcome) => {
+    const { calls, reports } = runner();
+    expect(await calls.run(toolCall, {}, async () => result)).toBe(result);
+    expect(reports).toMatchObject([{ outcome }]);
+    expect(reports[0]).not.toHaveProperty('error');
+  });
+
+  test('is under way until it has ended', async () => {
+    const { calls } = runner();
+    let done = () => {};
+    const call = calls.run(
+      toolCall,
+      {},
+      () =>
+        new Promise<void>((resolve) => {
+          done = resolve;
+        }),
+    );
+    expect(calls.inFlight).toBe(1);
+    done();
+    await call;
+    expect(calls.inFlight).toBe(0);
+  });
+
+  test('sets lastOkAt, a tool error too, and a failure does not', async () => {
+    const { calls } = runner();
+    expect(calls.lastOkAt).toBeUndefined();
+    await calls.run(read, {}, () => Promise.reject(new TimeoutError(1, 'x'))).catch(() => {});
+    expect(calls.lastOkAt).toBeUndefined();
+    await calls.run(read, {}, async () => 1);
+    expect(calls.lastOkAt).toBe(1_000_000);
+    await vi.advanceTimersByTimeAsync(5_000);
+    await calls.run(read, {}, () => Promise.reject(new TimeoutError(1, 'x'))).catch(() => {});
+    expect(calls.lastOkAt).toBe(1_000_000);
+    await calls.run(toolCall, {}, async () => ({ isError: true }));
+    expect(calls.lastOkAt).toBe(1_005_000);
+  });
+});
+
+describe('the deadline', () => {
+  test.each([
+    ['of the runner', undefined, 60_000],
+    ['of the call', 5_000, 5_000],
+  ])('is that %s', async (_whose, timeoutMs, expected) => {
+    const { calls } = runner(60_000);
+    const options = timeoutMs === undefined ? {} : { timeoutMs };
+    const failed = vi.fn();
+    calls.run(read, options, untilAborted).catch(failed);
+    await vi.advanceTimersByTimeAsync(expected - 1);
+    expect(failed).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(failed).toHaveBeenCalledOnce();
+  });
+
+  test('may be extended up to maxTotalTimeoutMs', async () => {
+    const { calls } = runner();
+    let deadline: Deadline | undefined;
+    const failed = vi.fn();
+    calls
+      .run(read, { timeoutMs: 1_000, maxTotalTimeoutMs: 1_500 }, (given) => {
+        deadline = given;
+        return untilAborted(given);
+      })
+      .catch(failed);
+    await vi.advanceTimersByTimeAsync(900);
+    deadline?.restart();
+    await vi.advanceTimersByTimeAsync(599);
+    expect(failed).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(failed).toHaveBeenCalledOnce();
+  });
+
+  test.each([
+    ['succeeds', () => Promise.resolve(1)],
+    ['fails', () => Promise.reject(new Error('failed'))],
+  ])('is disposed of when the work %s', async (_how, work) => {
+    const { calls } = runner();
+    const { signal } = new AbortController();
+    await calls.run(read, { signal }, work).catch(() => {});
+    expect(vi.getTimerCount()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    expect(calls.inFlight).toBe(0);
+  });
+
+  test.each([toolCall, read])(
+    'that passes with nothing told of the delivery of $method: not-sent',
+    async (subject) => {
+      const { calls, reports } = runner();
+      const failure = thrownBy(calls.run(subject, { timeoutMs: 1_000 }, untilAborted));
+      await vi.advanceTimersByTimeAsync(1_000);
+      const error = await failure;
+      expect(error).toBeInstanceOf(TimeoutError);
+      expect(error).toMatchObject({ delivery: 'not-sent', server: 'github', timeoutMs: 1_000 });
+      expect(reports).toMatchObject([{ outcome: 'failed', durationMs: 1_000, error }]);
+    },
+  );
+
+  test.each(['unknown', 'answered', 'rejected', 'not-sent'] as const)(
+    'that passes with delivery %s told keeps it',
+    async (delivery) => {
+      const { calls } = runner();
+      const timeout = new TimeoutError(1_000, 'x', { delivery });
+      const error = await thrownBy(calls.run(toolCall, {}, () => Promise.reject(timeout)));
+      expect(error).toBe(timeout);
+      expect(error).toMatchObject({ delivery, code: 'TIMEOUT' });
+    },
+  );
+});
+
+describe("the caller's abort", () => {
+  test('ends the work with the very reason, and is reported as aborted without an error', async () => {
+    const { calls, reports } = runner();
+    const controller = new AbortController();
+    const reason = { why: 'enough' };
+    const failure = thrownBy(calls.run(toolCall, { signal: controller.signal }, untilAborted));
+    controller.abort(reason);
+    expect(await failure).toBe(reason);
+    expect(reports).toMatchObject([{ outcome: 'aborted', name: 'charge_card' }]);
+    expect(reports[0]).not.toHaveProperty('error');
+  });
+
+  test('with an error of ours as its reason is an abort all the same, and the error is not touched', async () => {
+    const { calls, reports } = runner();
+    const controller = new AbortController();
+    const reason = new TimeoutError(5, 'of the caller');
+    const failure = thrownBy(calls.run(toolCall, { signal: controller.signal }, untilAborted));
+    controller.abort(reason);
+    expect(await failure).toBe(reason);
+    expect(reason).toMatchObject({ server: undefined, delivery: undefined });
+    expect(reports).toMatchObject([{ outcome: 'aborted' }]);
+  });
+
+  test('told by a copy of the reason that says more is the reason itself', async () => {
+    const { calls, reports } = runner();
+    const controller = new AbortController();
+    const reason = new TimeoutError(5, 'of the caller');
+    const copy = new TimeoutError(5, 'of the caller', { delivery: 'unknown', cause: reason });
+    const failure = thrownBy(
+      calls.run(toolCall, { signal: controller.signal }, async () => {
+        controller.abort(reason);
+        throw copy;
+      }),
+    );
+    expect(await failure).toBe(reason);
+    expect(reports).toMatchObject([{ outcome: 'aborted' }]);
+  });
+
+  test('before the call starts no work and reports nothing', async () => {
+    const { calls, reports } = runner();
+    const reason = { why: 'enough' };
+    const work = vi.fn(async () => 1);
+    const failure = thrownBy(calls.run(toolCall, { signal: AbortSignal.abort(reason) }, work));
+    expect(await failure).toBe(reason);
+    expect(work).not.toHaveBeenCalled();
+    expect(reports).toEqual([]);
+  });
+
+  test('while the work fails otherwise leaves that failure what it is', async () => {
+    const { calls, reports } = runner();
+    const controller = new AbortController();
+    const lost = new ConnectionError('CONNECTION_LOST', 'x', { delivery: 'not-sent' });
+    const failure = thrownBy(
+      calls.run(toolCall, { signal: controller.signal }, async () => {
+        controller.abort();
+        throw lost;
+      }),
+    );
+    expect(await failure).toBe(lost);
+    expect(reports).toMatchObject([{ outcome: 'failed', error: lost }]);
+  });
+});
+
+describe('a failure', () => {
+  test('of ours gets the name of the server, and is reported', async () => {
+    const { calls, reports } = runner();
+    const failure = new RemoteError(-32_000, 'x', undefined);
+    expect(await thrownBy(calls.run(read, {}, () => Promise.reject(failure)))).toBe(failure);
+    expect(failure.server).toBe('github');
+    expect(reports).toMatchObject([{ outcome: 'failed', method: 'resources/read', error: failure }]);
+  });
+
+  test('of ours that names another server keeps it', async () => {
+    const { calls } = runner();
+    const failure = new RemoteError(-32_000, 'x', undefined, { server: 'gitlab' });
+    await thrownBy(calls.run(read, {}, () => Promise.reject(failure)));
+    expect(failure.server).toBe('gitlab');
+  });
+
+  test.each([
+    ['CONNECTION_LOST', true],
+    ['HTTP_ERROR', false],
+    ['PROTOCOL_ERROR', false],
+    ['RESPONSE_TOO_LARGE', false],
+  ] as const)(
+    '%s of a tool call whose fate is unknown is an OutcomeUnknownError',
+    async (code, retryable) => {
+      const { calls, reports } = runner();
+      const cause = new ConnectionError(code, 'the wire broke', {
+        delivery: 'unknown',
+        retryable,
+        retryAfterMs: 700,
+      });
+      const error = await thrownBy(calls.run(toolCall, {}, () => Promise.reject(cause)));
+      expect(error).toBeInstanceOf(OutcomeUnknownError);
+      expect(error).toMatchObject({
+        code: 'OUTCOME_UNKNOWN',
+        message: 'It is not known whether the tool charge_card ran: the wire broke',
+        server: 'github',
+        delivery: 'unknown',
+        retryable: false,
+        retryAfterMs: 700,
+      });
+      expect((error as Error).cause).toBe(cause);
+      expect(cause.server).toBe('github');
+      expect(reports).toHaveLength(1);
+      expect(reports[0]?.error).toBe(error);
+    },
+  );
+
+  test.each(['not-sent', 'rejected', 'answered', undefined] as const)(
+    'of the connection of a tool call with delivery %s stays what it is',
+    async (delivery) => {
+      const { calls } = runner();
+      const failure = new ConnectionError('CONNECTION_LOST', 'x', { delivery });
+      expect(await thrownBy(calls.run(toolCall, {}, () => Promise.reject(failure)))).toBe(failure);
+      expect(failure.delivery).toBe(delivery);
+    },
+  );
+
+  test.each(['resources/read', 'tools/list', 'ping', 'initialize', 'prompts/get'])(
+    'of the connection of %s stays what it is, even with unknown fate',
+    async (method) => {
+      const { calls } = runner();
+      const failure = new ConnectionError('CONNECTION_LOST', 'x', { delivery: 'unknown' });
+      expect(await thrownBy(calls.run({ method }, {}, () => Promise.reject(failure)))).toBe(failure);
+    },
+  );
+
+  test.each<[string, McpFleetError]>([
+    ['of the protocol', new RemoteError(-32_602, 'x', undefined)],
+    ['of the token', new AuthError('TOKEN_FAILED', 'x')],
+    ['of another kind', new McpFleetError('UNSUPPORTED', 'x')],
+    ['that says already that the fate is unknown', new OutcomeUnknownError('x')],
+  ])('%s of a tool call stays what it is', async (_what, failure) => {
+    const { calls } = runner();
+    expect(await thrownBy(calls.run(toolCall, {}, () => Promise.reject(failure)))).toBe(failure);
+  });
+
+  test.each([
+    ['an error', new RangeError('canary')],
+    ['a text', 'canary'],
+    ['nothing', undefined],
+  ])(
+    "with %s is the host's own: it comes as it is, and is reported without its text",
+    async (_what, thrown) => {
+      const { calls, reports } = runner();
+      expect(await thrownBy(calls.run(toolCall, {}, () => Promise.reject(thrown)))).toBe(thrown);
+      expect(reports).toMatchObject([{ outcome: 'failed', error: { code: 'ABORTED' } }]);
+      expect(reports[0]?.error).toBeInstanceOf(McpFleetError);
+      expect(reports[0]?.error?.message).not.toContain('canary');
+      expect(reports[0]?.error?.cause).toBe(thrown);
+    },
+  );
+});
+
+describe('close', () => {
+  test('refuses new calls, as not-sent, and reports none', async () => {
+    const { calls, reports } = runner();
+    await calls.close(10_000);
+    const work = vi.fn(async () => 1);
+    expect(await thrownBy(calls.run(toolCall, {}, work))).toMatchObject({
+      code: 'CLOSED',
+      server: 'github',
+      delivery: 'not-sent',
+    });
+    expect(work).not.toHaveBeenCalled();
+    expect(reports).toEqual([]);
+  });
+
+  test('refuses new calls while it still waits for those under way', async () => {
+    const { calls } = runner();
+    let done = (_result: string) => {};
+    const running = calls.run(
+      toolCall,
+      {},
+      () =>
+        new Promise<string>((resolve) => {
+          done = resolve;
+        }),
+    );
+    const closed = calls.close(10_000);
+    expect(await thrownBy(calls.run(toolCall, {}, async () => 1))).toMatchObject({ code: 'CLOSED' });
+    done('finished');
+    expect(await running).toBe('finished');
+    await closed;
+  });
+
+  test('ends what is still under way when the time is up', async () => {
+    const { calls, reports } = runner();
+    const failure = thrownBy(calls.run(read, {}, untilAborted));
+    const closed = calls.close(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await closed;
+    expect(await failure).toMatchObject({ code: 'CLOSED', server: 'github' });
+    expect(reports).toMatchObject([{ outcome: 'failed', error: { code: 'CLOSED' } }]);
+    expect(calls.inFlight).toBe(0);
+  });
+});

@@ -1,0 +1,390 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Connection } from '../../../src/client/connection.js';
+import { NEXT_STATUSES, type ServerStatus } from '../../../src/client/status.js';
+import { AuthError, ConnectionError, type McpFleetError } from '../../../src/core/errors.js';
+import type { Session } from '../../../src/session/session.js';
+import { rejection } from './fakes.js';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const NEVER = new AbortController().signal;
+
+interface Attempt {
+  signal: AbortSignal;
+  succeed(): FakeSession;
+  fail(error: unknown): void;
+}
+type FakeSession = Session & { lose(reason?: McpFleetError): void; closes: number };
+
+/** A connection whose attempts the test ends by hand, or by `answer` at once. */
+function connection(answer?: (attempt: Attempt) => void) {
+  const attempts: Attempt[] = [];
+  const statuses: string[] = [];
+  const errors: (McpFleetError | undefined)[] = [];
+  const made = new Connection({
+    connectTimeoutMs: 1_000,
+    onStatus({ status, previous, error }) {
+      expect(NEXT_STATUSES[previous]).toContain(status);
+      expect(statuses.length === 0 ? 'idle' : statuses.at(-1)).toBe(previous);
+      statuses.push(status);
+      errors.push(error);
+    },
+    open: ({ closed }, signal) =>
+      new Promise<Session>((resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+        const attempt: Attempt = {
+          signal,
+          succeed() {
+            const session = {
+              closes: 0,
+              async close() {
+                session.closes++;
+              },
+              lose: (reason = lost()) => closed(reason),
+            } as unknown as FakeSession;
+            resolve(session);
+            return session;
+          },
+          fail: reject,
+        };
+        attempts.push(attempt);
+        answer?.(attempt);
+      }),
+  });
+  return { made, attempts, statuses, errors };
+}
+
+const lost = () => new ConnectionError('CONNECTION_LOST', 'gone', { delivery: 'unknown', retryable: true });
+const away = (retryAfterMs?: number) =>
+  new ConnectionError('CONNECT_FAILED', 'away', { retryable: true, retryAfterMs });
+const locked = () => new AuthError('UNAUTHORIZED', 'locked');
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+describe('a connection', () => {
+  test('is idle until somebody asks, and opened once for all who do', async () => {
+    const { made, attempts, statuses } = connection();
+    expect(made.status).toBe('idle');
+    expect(attempts).toHaveLength(0);
+    const asked = Promise.all([made.ready(NEVER), made.connect(NEVER), made.ready(NEVER)]);
+    expect(attempts).toHaveLength(1);
+    const session = attempts[0]?.succeed();
+    expect(await asked).toEqual([session, session, session]);
+    expect(statuses).toEqual(['connecting', 'ready']);
+    expect(await made.ready(NEVER)).toBe(session);
+    expect(await made.connect(NEVER)).toBe(session);
+    expect(attempts).toHaveLength(1);
+    expect(made.lastSession).toBe(session);
+  });
+
+  test('keeps trying for the others when one of the callers gives up', async () => {
+    const { made, attempts } = connection();
+    const controller = new AbortController();
+    const impatient = rejection(made.ready(controller.signal));
+    const patient = made.ready(NEVER);
+    const reason = new Error('enough');
+    controller.abort(reason);
+    expect(await impatient).toBe(reason);
+    expect(attempts[0]?.signal.aborted).toBe(false);
+    const session = attempts[0]?.succeed();
+    expect(await patient).toBe(session);
+  });
+
+  test('notes when each status was entered', async () => {
+    const { made, attempts } = connection();
+    const begin = Date.now();
+    void made.connect(NEVER);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(made.since).toBe(begin);
+    attempts[0]?.succeed();
+    await settle();
+    expect(made.since).toBe(begin + 500);
+  });
+
+  test('that takes too long fails with a timeout, and says that nothing was sent', async () => {
+    const { made, attempts } = connection();
+    const failed = rejection(made.connect(NEVER));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await failed).toMatchObject({
+      code: 'TIMEOUT',
+      timeoutMs: 1_000,
+      message: 'Not connected within 1000 ms',
+      delivery: 'not-sent',
+    });
+    expect(attempts[0]?.signal.aborted).toBe(true);
+    expect(made.status).toBe('reconnecting');
+    expect(made.lastError).toBe(await failed);
+  });
+
+  test('whose opening throws something foreign fails with an error of ours', async () => {
+    const { made } = connection(({ fail }) => fail(new TypeError('oops')));
+    const cause = expect.any(TypeError);
+    expect(await rejection(made.connect(NEVER))).toMatchObject({
+      code: 'PROTOCOL_ERROR',
+      delivery: 'not-sent',
+      cause,
+    });
+    expect(made.status).toBe('failed');
+  });
+
+  test('whose session ends while it is opened is not ready', async () => {
+    const { made, statuses } = connection((attempt) => attempt.succeed().lose());
+    expect(await rejection(made.ready(NEVER))).toMatchObject({
+      code: 'CONNECTION_LOST',
+      delivery: 'not-sent',
+    });
+    expect(statuses).toEqual(['connecting', 'reconnecting']);
+    await made.close();
+  });
+});
+
+describe('after the session is lost', () => {
+  test('callers wait for the next one, which is also opened in the background', async () => {
+    const { made, attempts, statuses, errors } = connection((attempt) => attempt.succeed());
+    const first = (await made.ready(NEVER)) as FakeSession;
+    const reason = lost();
+    first.lose(reason);
+    expect(made.status).toBe('reconnecting');
+    expect(made.lastError).toBe(reason);
+    expect(made.lastSession).toBe(first);
+    const second = await made.ready(NEVER);
+    expect(second).not.toBe(first);
+    expect(made.lastError).toBeUndefined();
+    (second as FakeSession).lose();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(made.status).toBe('ready');
+    expect(attempts).toHaveLength(3);
+    expect(statuses).toEqual(['connecting', 'ready', 'reconnecting', 'ready', 'reconnecting', 'ready']);
+    expect(errors[2]).toBe(reason);
+  });
+
+  test('it may be lost once, and an older one cannot take the newer one along', async () => {
+    const { made, statuses } = connection((attempt) => attempt.succeed());
+    const first = (await made.ready(NEVER)) as FakeSession;
+    first.lose();
+    first.lose();
+    await made.ready(NEVER);
+    first.lose();
+    expect(made.status).toBe('ready');
+    expect(statuses).toEqual(['connecting', 'ready', 'reconnecting', 'ready']);
+  });
+});
+
+describe('the wait before another attempt', () => {
+  /** The times at which attempts were made, with each wait at its longest or shortest. */
+  async function waits(random: number, count: number): Promise<number[]> {
+    vi.spyOn(Math, 'random').mockReturnValue(random);
+    const at: number[] = [];
+    const { made } = connection(({ fail }) => {
+      at.push(Date.now());
+      fail(away());
+    });
+    await rejection(made.connect(NEVER));
+    await vi.advanceTimersByTimeAsync(count * 60_000);
+    await made.close();
+    return at.slice(1, count + 1).map((time, n) => time - (at[n] ?? 0));
+  }
+
+  test('grows by 1.6 from a second to a minute', async () => {
+    const longest = await waits(0.999_999, 12);
+    for (const [n, ms] of longest.entries()) {
+      const limit = Math.min(60_000, 1_000 * 1.6 ** n);
+      expect(ms).toBeGreaterThanOrEqual(Math.floor(limit) - 1);
+      expect(ms).toBeLessThanOrEqual(limit + 1);
+    }
+    expect(longest.at(-1)).toBeGreaterThan(59_990);
+  });
+
+  test('is anything between nothing and that', async () => {
+    const half = await waits(0.5, 4);
+    expect(half.map((ms) => Math.round(ms / 10) * 10)).toEqual([500, 800, 1_280, 2_050]);
+  });
+
+  test('starts over after 30 seconds of being ready, not before', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
+    let up = false;
+    const { made, attempts } = connection((attempt) => (up ? attempt.succeed() : attempt.fail(away())));
+    const session = async () => (await made.ready(NEVER)) as FakeSession;
+    await rejection(made.connect(NEVER));
+    while (attempts.length < 5) await vi.advanceTimersByTimeAsync(1_000);
+    up = true;
+    const flapping = await session();
+    await vi.advanceTimersByTimeAsync(29_999);
+    flapping.lose();
+    await vi.advanceTimersByTimeAsync(1_000 * 1.6 ** 5 - 10);
+    expect(made.status).toBe('reconnecting');
+    await vi.advanceTimersByTimeAsync(20);
+    expect(made.status).toBe('ready');
+    const stable = await session();
+    await vi.advanceTimersByTimeAsync(30_000);
+    stable.lose();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(made.status).toBe('ready');
+    await made.close();
+  });
+
+  test.each([
+    [20_000, 20_000],
+    [3_600_000, 300_000],
+    [Number.POSITIVE_INFINITY, 300_000],
+  ])('of %i ms that the server asks for is kept, as %i ms', async (asked, kept) => {
+    const { made, attempts } = connection(({ fail }) => fail(away(asked)));
+    await rejection(made.connect(NEVER));
+    await vi.advanceTimersByTimeAsync(kept - 1);
+    expect(attempts).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(attempts).toHaveLength(2);
+    await made.close();
+  });
+
+  test('does not keep the process alive', async () => {
+    const unref: boolean[] = [];
+    const original = globalThis.setTimeout;
+    vi.stubGlobal('setTimeout', (...args: Parameters<typeof setTimeout>) => {
+      const timer = original(...args);
+      const at = unref.push(false) - 1;
+      const { unref: really } = timer;
+      timer.unref = () => {
+        unref[at] = true;
+        return really.call(timer);
+      };
+      return timer;
+    });
+    const { made } = connection(({ fail }) => fail(away()));
+    await rejection(made.connect(NEVER));
+    expect(unref.length).toBeGreaterThanOrEqual(2);
+    expect(unref.every(Boolean)).toBe(true);
+    await made.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('where only a person can help', () => {
+  test('the status is failed, nothing is tried, and callers get the known error for 30 seconds', async () => {
+    const { made, attempts, statuses } = connection(({ fail }) => fail(locked()));
+    const error = await rejection(made.ready(NEVER));
+    expect(error).toMatchObject({ code: 'UNAUTHORIZED', delivery: 'not-sent' });
+    expect(made.status).toBe('failed');
+    await vi.advanceTimersByTimeAsync(29_999);
+    expect(await rejection(made.ready(NEVER))).toBe(error);
+    expect(attempts).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await rejection(made.ready(NEVER))).not.toBe(error);
+    expect(attempts).toHaveLength(2);
+    expect(statuses).toEqual(['connecting', 'failed', 'connecting', 'failed']);
+  });
+
+  test('connect tries at once', async () => {
+    let repaired = false;
+    const { made } = connection((attempt) => (repaired ? attempt.succeed() : attempt.fail(locked())));
+    await rejection(made.ready(NEVER));
+    repaired = true;
+    await made.connect(NEVER);
+    expect(made.status).toBe('ready');
+    expect(made.lastError).toBeUndefined();
+  });
+
+  test('a reconnect that meets it stops trying', async () => {
+    const { made, attempts, statuses } = connection((attempt) =>
+      attempts.length === 1 ? attempt.succeed() : attempt.fail(locked()),
+    );
+    ((await made.ready(NEVER)) as FakeSession).lose();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(attempts).toHaveLength(2);
+    expect(statuses).toEqual(['connecting', 'ready', 'reconnecting', 'failed']);
+  });
+});
+
+describe('closing', () => {
+  const CLOSED = { code: 'CLOSED', delivery: 'not-sent' };
+
+  test('ends the session, and refuses callers from then on', async () => {
+    const { made, statuses } = connection((attempt) => attempt.succeed());
+    const session = (await made.ready(NEVER)) as FakeSession;
+    await made.close();
+    await made.close();
+    expect(session.closes).toBe(1);
+    expect(statuses).toEqual(['connecting', 'ready', 'closed']);
+    expect(await rejection(made.ready(NEVER))).toMatchObject(CLOSED);
+    expect(await rejection(made.connect(NEVER))).toMatchObject(CLOSED);
+    session.lose();
+    expect(made.status).toBe('closed');
+  });
+
+  test('while connecting ends the attempt and all who wait for it', async () => {
+    const { made, attempts, statuses } = connection();
+    const waiting = rejection(made.ready(NEVER));
+    await made.close();
+    expect(await waiting).toMatchObject(CLOSED);
+    expect(attempts[0]?.signal.aborted).toBe(true);
+    expect(statuses).toEqual(['connecting', 'closed']);
+  });
+
+  test('while connecting closes a session that is opened all the same', async () => {
+    let session: FakeSession | undefined;
+    const made = new Connection({
+      connectTimeoutMs: 1_000,
+      onStatus: () => {},
+      open: async (_observer, signal) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        session = { closes: 0, close: async () => void session } as unknown as FakeSession;
+        const { close } = session;
+        session.close = async () => {
+          (session as FakeSession).closes++;
+          return close();
+        };
+        return session;
+      },
+    });
+    const waiting = rejection(made.ready(NEVER));
+    await made.close();
+    expect(await waiting).toMatchObject(CLOSED);
+    expect(session?.closes).toBe(1);
+    expect(made.lastSession).toBeUndefined();
+  });
+
+  test.each<[ServerStatus, () => Promise<ReturnType<typeof connection>>]>([
+    ['idle', async () => connection()],
+    [
+      'reconnecting',
+      async () => {
+        const one = connection(({ fail }) => fail(away()));
+        await rejection(one.made.ready(NEVER));
+        return one;
+      },
+    ],
+    [
+      'failed',
+      async () => {
+        const one = connection(({ fail }) => fail(locked()));
+        await rejection(one.made.ready(NEVER));
+        return one;
+      },
+    ],
+  ])('when %s leaves no timer behind', async (status, make) => {
+    const { made, attempts } = await make();
+    expect(made.status).toBe(status);
+    await made.close();
+    expect(made.status).toBe('closed');
+    expect(vi.getTimerCount()).toBe(0);
+    const before = attempts.length;
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(attempts).toHaveLength(before);
+  });
+});
+
+test('each status has followers that are statuses, and closed is the end', () => {
+  const all = Object.keys(NEXT_STATUSES) as ServerStatus[];
+  for (const [status, next] of Object.entries(NEXT_STATUSES)) {
+    expect(all).toEqual(expect.arrayContaining([...next]));
+    if (status !== 'closed') expect(next).toContain('closed');
+  }
+  expect(NEXT_STATUSES.closed).toEqual([]);
+});
