@@ -29,6 +29,8 @@ export default defineConfig({
   // require(), which not every runtime can do with an ESM-only package.
   treeshake: true,
   plugins: [lazyRequire],
+  // An ESM-only package that is needed at once: in the CommonJS files a require() of it would not work everywhere.
+  noExternal: ['p-retry', 'is-network-error'],
   clean: true,
   define: { __VERSION__: JSON.stringify(version) },
 });

@@ -29,6 +29,9 @@ export const RESULT_SCHEMAS: {
   'logging/setLevel': EmptyResultSchema,
 };
 
+/** Of one entry with its schemas. */
+const MAX_ENTRY_CHARACTERS = 262_144;
+
 const rawPage = { nextCursor: z.string().nullish() };
 type RawPage = { nextCursor?: string | null | undefined } & { [Kind in ListKind]?: unknown[] };
 
@@ -64,7 +67,9 @@ export function pageOf<Kind extends ListKind>(kind: Kind, page: RawPage): ListPa
   const rejected: string[] = [];
   for (const [position, raw] of (page[kind] ?? []).entries()) {
     const parsed = ENTRY_SCHEMAS[kind].safeParse(raw);
-    if (parsed.success) entries.push(parsed.data);
+    if (parsed.success && isTooLarge(raw))
+      rejected.push(`${nameOf(raw) ?? `#${position}`}: larger than ${MAX_ENTRY_CHARACTERS} characters`);
+    else if (parsed.success) entries.push(parsed.data);
     else rejected.push(`${nameOf(raw) ?? `#${position}`}: ${faultOf(parsed.error)}`);
   }
   return { entries, nextCursor: page.nextCursor ?? undefined, rejected };
@@ -78,4 +83,8 @@ function nameOf(raw: unknown): string | undefined {
 function faultOf(error: z.ZodError): string {
   const issue = error.issues[0];
   return issue === undefined ? 'not readable' : `${issue.path.join('.') || 'entry'}: ${issue.message}`;
+}
+
+function isTooLarge(raw: unknown): boolean {
+  return JSON.stringify(raw).length > MAX_ENTRY_CHARACTERS;
 }

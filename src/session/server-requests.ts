@@ -15,6 +15,9 @@ import {
 import { asFleetError } from '../core/errors.js';
 import type { HandlerContext, ServerRequestHandlers, SessionObserver } from './session.js';
 
+/** Requests of one server that are answered at the same time. */
+const MAX_PARALLEL = 20;
+
 /** Only what there is a handler for is offered to the server. */
 export function capabilitiesOf(handlers: ServerRequestHandlers): ClientCapabilities {
   return {
@@ -32,16 +35,22 @@ export function answerServerRequests(
     observer,
   }: { server: string; handlers: ServerRequestHandlers; observer: SessionObserver },
 ): void {
+  let underWay = 0;
   /** A handler's own error is the host's business: the server learns only that there is no answer. */
   const isolated = async <Result>(
     answer: (context: HandlerContext) => Promise<Result>,
     signal: AbortSignal,
   ) => {
+    if (underWay >= MAX_PARALLEL)
+      throw new McpError(ErrorCode.InternalError, 'Too many requests at the same time');
+    underWay++;
     try {
       return await answer({ server, signal });
     } catch (error) {
       if (!signal.aborted) observer.error(asFleetError(error));
       throw new McpError(ErrorCode.InternalError, 'The client could not answer this request');
+    } finally {
+      underWay--;
     }
   };
   const { elicitation, sampling, roots } = handlers;

@@ -137,8 +137,8 @@ describe('a session', () => {
     await using client = new McpClient('server', { url: server.url });
     await client.listTools();
     sessions = [];
-    await expect(client.ping()).rejects.toMatchObject({ code: 'CONNECTION_LOST', delivery: 'rejected' });
     await expect(client.ping()).resolves.toBeGreaterThan(0);
+    expect(sessions).toEqual(['second']);
   });
 
   test('resumes the stream of a request where it broke, without sending the request again', async () => {

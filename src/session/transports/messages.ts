@@ -2,6 +2,9 @@ import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextpro
 import { ConnectionError } from '../../core/errors.js';
 import type { HttpResponse } from '../../net/http.js';
 
+/** Nesting that no sensible answer needs, and that recursive code pays for. */
+const MAX_DEPTH = 64;
+
 /**
  * The JSON-RPC messages in a text: one, or a batch as revision 2025-03-26 allows.
  * @throws {ConnectionError} `PROTOCOL_ERROR`
@@ -13,6 +16,8 @@ export function parseMessages(text: string, httpStatus?: number): JSONRPCMessage
   } catch (cause) {
     throw unreadable('The answer is not JSON', httpStatus, cause);
   }
+  if (isDeeperThan(MAX_DEPTH, json))
+    throw unreadable(`The answer is nested deeper than ${MAX_DEPTH} levels`, httpStatus);
   const messages: unknown[] = Array.isArray(json) ? json : [json];
   for (const message of messages) {
     if ((message as { jsonrpc?: unknown } | null)?.jsonrpc !== '2.0') {
@@ -42,4 +47,13 @@ function unreadable(message: string, httpStatus: number | undefined, cause?: unk
     httpStatus,
     cause,
   });
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const member of Array.isArray(value) ? value : Object.values(value)) {
+    if (typeof member === 'object' && isDeeperThan(levels - 1, member)) return true;
+  }
+  return false;
 }

@@ -1,4 +1,5 @@
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import { signOf } from '../../calls/signs.js';
 import { settlesWithin, wait } from '../../core/abort.js';
 import { asFleetError, ConnectionError } from '../../core/errors.js';
 import { discard, readText } from '../../net/body.js';
@@ -73,7 +74,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   async #exchange(message: JSONRPCMessage, signal: AbortSignal, sent: () => void): Promise<void> {
-    const response = await this.#post(message, signal, sent);
+    const response = await this.#post(message, signal, sent).catch((error) => this.#unreachable(error));
     if (!response.ok) return this.#refused(message, response, signal);
     this.#reached = true;
 
@@ -268,6 +269,14 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     const response = await this.#post(ping, signal, () => {}).catch(() => undefined);
     if (response !== undefined) discard(response);
     return response?.status === 400 || response?.status === 404;
+  }
+
+  /** A server that takes no connections has gone, and its sessions with it: waiting for the next one is better than trying. */
+  #unreachable(error: unknown): never {
+    if (error instanceof ConnectionError && error.code === 'CONNECT_FAILED' && signOf(error) === 'failing') {
+      this.#lost(connectionLost('The server is no longer reachable', 'not-sent', error));
+    }
+    throw error;
   }
 
   /** Requests under way are not touched: each learns its fate from its own response. */
