@@ -8,14 +8,26 @@ export function toolFilter({
   allow?: readonly string[];
   deny?: readonly string[];
 } = {}): ToolFilter {
-  const allowed = allow?.map(pattern);
-  const denied = deny?.map(pattern) ?? [];
+  const allowed = allow?.map(matcher);
+  const denied = deny?.map(matcher) ?? [];
   return (name) =>
-    (allowed === undefined || allowed.some((matches) => matches.test(name))) &&
-    !denied.some((matches) => matches.test(name));
+    (allowed === undefined || allowed.some((matches) => matches(name))) &&
+    !denied.some((matches) => matches(name));
 }
 
-function pattern(text: string): RegExp {
-  const parts = text.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`, 's');
+/** Not a regular expression: names come from servers, and some would make one take for ever. */
+function matcher(pattern: string): ToolFilter {
+  const [start = '', ...parts] = pattern.split('*');
+  const end = parts.pop();
+  if (end === undefined) return (name) => name === pattern;
+  return (name) => {
+    if (!name.startsWith(start)) return false;
+    let at = start.length;
+    for (const part of parts) {
+      const found = name.indexOf(part, at);
+      if (found === -1) return false;
+      at = found + part.length;
+    }
+    return name.length - at >= end.length && name.endsWith(end);
+  };
 }

@@ -164,8 +164,8 @@ export class Channel implements Transport {
 
   /** The request under way that an id means. Servers that turn a number into a string are understood. */
   #pendingId(id: unknown): RequestId | undefined {
-    const number = typeof id === 'string' && id !== '' ? Number(id) : id;
-    return [id, number].find((each) => this.#pending.has(each as RequestId)) as RequestId | undefined;
+    const meant = typeof id === 'string' && String(Number(id)) === id ? Number(id) : (id as RequestId);
+    return this.#pending.has(meant) ? meant : undefined;
   }
 
   /** Here and not through the SDK, which hands notifications on later than answers and so loses the last progress. */

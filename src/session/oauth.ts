@@ -20,8 +20,13 @@ export function withOAuth(fetch: HttpFetch, provider: OAuthClientProvider, serve
     const response = await fetch(url, withToken(request, used));
     if (response.status !== 401) return response;
     // Another request may have refreshed it meanwhile; then the new token is simply used.
-    if ((await accessToken(provider)) === used) {
-      await flow.run(() => authorize(fetch, provider, serverUrl, response), request.signal);
+    try {
+      if ((await accessToken(provider)) === used) {
+        await flow.run(() => authorize(fetch, provider, serverUrl, response), request.signal);
+      }
+    } catch (error) {
+      discard(response);
+      throw error;
     }
     const fresh = await accessToken(provider);
     if (fresh === undefined || fresh === used) return response;
@@ -55,7 +60,11 @@ async function authorize(
 }
 
 async function accessToken(provider: OAuthClientProvider): Promise<string | undefined> {
-  return (await provider.tokens())?.access_token;
+  try {
+    return (await provider.tokens())?.access_token;
+  } catch (cause) {
+    throw new AuthError('TOKEN_FAILED', 'The OAuth provider failed to give its tokens', { cause });
+  }
 }
 
 function withToken(request: HttpRequest, token: string | undefined): HttpRequest {

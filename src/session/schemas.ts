@@ -2,7 +2,6 @@ import {
   ResultSchema as AnyResultSchema,
   CallToolResultSchema,
   CompleteResultSchema,
-  EmptyResultSchema,
   GetPromptResultSchema,
   PromptSchema,
   ReadResourceResultSchema,
@@ -15,18 +14,18 @@ import type { ListEntries, ListKind, ListPage, SessionRequests } from './session
 
 export type ResultSchema<Result> = z.ZodType<Result>;
 
-/** What the result of each request must look like. */
+/** What the result of each request must look like. Where it should be empty, more than that does no harm. */
 export const RESULT_SCHEMAS: {
   [Method in keyof SessionRequests]: ResultSchema<SessionRequests[Method]['result']>;
 } = {
-  ping: EmptyResultSchema,
+  ping: AnyResultSchema,
   'tools/call': CallToolResultSchema,
   'resources/read': ReadResourceResultSchema,
-  'resources/subscribe': EmptyResultSchema,
-  'resources/unsubscribe': EmptyResultSchema,
+  'resources/subscribe': AnyResultSchema,
+  'resources/unsubscribe': AnyResultSchema,
   'prompts/get': GetPromptResultSchema,
   'completion/complete': CompleteResultSchema,
-  'logging/setLevel': EmptyResultSchema,
+  'logging/setLevel': AnyResultSchema,
 };
 
 /** Of one entry with its schemas. */

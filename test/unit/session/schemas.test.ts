@@ -51,7 +51,7 @@ describe('a page', () => {
       pageOf('resources', { resources: [{ uri: 'a:b', name: 'x' }, { uri: 'a:c' }, { name: 'y' }] }),
     ).toMatchObject({
       entries: [{ uri: 'a:b' }],
-      rejected: [/#1: name/, /"y": uri/].map(expect.stringMatching),
+      rejected: [expect.stringContaining('#1: name'), expect.stringContaining('"y": uri')],
     });
     expect(
       pageOf('resourceTemplates', {

@@ -1,0 +1,214 @@
+import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
+import type { OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
+import { describe, expect, test } from 'vitest';
+import { AuthError } from '../../../src/core/errors.js';
+import type { HttpFetch, HttpRequest } from '../../../src/net/http.js';
+import { withOAuth } from '../../../src/session/oauth.js';
+import { gate, rejection } from '../client/fakes.js';
+
+const SERVER = new URL('https://mcp.test/mcp');
+const ISSUER = 'https://login.test';
+
+/** A provider whose person has authorized it once: there is a refresh token. */
+function provider(tokens: Partial<OAuthTokens> | null = { access_token: 'old', refresh_token: 'refresh' }) {
+  const redirects: URL[] = [];
+  let saved =
+    tokens === null ? undefined : ({ token_type: 'Bearer', issuer: ISSUER, ...tokens } as OAuthTokens);
+  let verifier = '';
+  const made: OAuthClientProvider = {
+    redirectUrl: 'https://host.test/callback',
+    clientMetadata: { redirect_uris: ['https://host.test/callback'] },
+    clientInformation: () => ({ client_id: 'client', issuer: ISSUER }),
+    tokens: () => saved,
+    saveTokens: (next) => {
+      saved = next;
+    },
+    redirectToAuthorization: (url) => void redirects.push(url),
+    saveCodeVerifier: (next) => {
+      verifier = next;
+    },
+    codeVerifier: () => verifier,
+  };
+  return { made, redirects, saved: () => saved };
+}
+
+/** The resource server, its authorization server and a record of what was asked, behind one fetch. */
+function world({ accepts = 'new', grants = 'new', tokenStatus = 200 } = {}) {
+  const requests: { url: string; authorization: string | undefined; request: HttpRequest }[] = [];
+  const { passed, open } = gate();
+  let waiting = 0;
+  const cancelled: string[] = [];
+  const world = { requests, cancelled, releaseAt: 0, tokenRequests: () => count('/token') };
+  const count = (path: string) => requests.filter(({ url }) => new URL(url).pathname === path).length;
+  const fetch: HttpFetch = async (url, request = {}) => {
+    const target = new URL(url);
+    const authorization = new Headers(request.headers).get('authorization') ?? undefined;
+    requests.push({ url: target.href, authorization, request });
+    if (target.origin === SERVER.origin && target.pathname === SERVER.pathname) {
+      if (authorization === `Bearer ${accepts}`) return new Response('fine');
+      // All first requests are answered together.
+      if (++waiting >= world.releaseAt) open();
+      await passed;
+      const challenge = `Bearer resource_metadata="${SERVER.origin}/.well-known/oauth-protected-resource/mcp"`;
+      const body = new ReadableStream({ cancel: () => void cancelled.push(target.href) });
+      return new Response(body, { status: 401, headers: { 'www-authenticate': challenge } });
+    }
+    if (target.pathname.startsWith('/.well-known/oauth-protected-resource'))
+      return Response.json({ resource: SERVER.href, authorization_servers: [ISSUER] });
+    if (target.pathname === '/.well-known/oauth-authorization-server') {
+      return Response.json({
+        issuer: ISSUER,
+        authorization_endpoint: `${ISSUER}/authorize`,
+        token_endpoint: `${ISSUER}/token`,
+        response_types_supported: ['code'],
+        code_challenge_methods_supported: ['S256'],
+        token_endpoint_auth_methods_supported: ['none'],
+      });
+    }
+    if (target.pathname === '/token') {
+      if (tokenStatus !== 200) return Response.json({ error: 'server_error' }, { status: tokenStatus });
+      return Response.json({ access_token: grants, token_type: 'Bearer', refresh_token: 'next' });
+    }
+    return new Response(null, { status: 404 });
+  };
+  return Object.assign(world, { fetch });
+}
+
+describe('a fetch with OAuth', () => {
+  test('sends the token that there is', async () => {
+    const { fetch, requests } = world({ accepts: 'old' });
+    const { made } = provider();
+    const response = await withOAuth(
+      fetch,
+      made,
+      SERVER,
+    )(SERVER, { headers: { 'x-a': 'b' }, method: 'POST' });
+    expect(response.status).toBe(200);
+    expect(requests).toHaveLength(1);
+    expect(requests[0]?.request).toMatchObject({
+      method: 'POST',
+      headers: { 'x-a': 'b', authorization: 'Bearer old' },
+    });
+  });
+
+  test('runs the flow once for ten requests that meet a 401 together, and sends each once more', async () => {
+    const stage = world();
+    stage.releaseAt = 10;
+    const { made, saved } = provider();
+    const fetch = withOAuth(stage.fetch, made, SERVER);
+    const responses = await Promise.all(Array.from({ length: 10 }, () => fetch(SERVER)));
+    expect(responses.map(({ status }) => status)).toEqual(new Array(10).fill(200));
+    expect(stage.tokenRequests()).toBe(1);
+    expect(saved()?.access_token).toBe('new');
+    const sent = stage.requests.filter(({ url }) => url === SERVER.href);
+    expect(sent.filter(({ authorization }) => authorization === 'Bearer old')).toHaveLength(10);
+    expect(sent.filter(({ authorization }) => authorization === 'Bearer new')).toHaveLength(10);
+    expect(stage.cancelled).toHaveLength(10);
+    await fetch(SERVER);
+    expect(stage.tokenRequests()).toBe(1);
+  });
+
+  test('uses a token that another request has got meanwhile, without a flow of its own', async () => {
+    const stage = world();
+    const { made } = provider();
+    stage.releaseAt = 2;
+    const fetch = withOAuth(stage.fetch, made, SERVER);
+    const slow = fetch(SERVER);
+    await made.saveTokens({ access_token: 'new', token_type: 'Bearer' });
+    expect((await fetch(SERVER)).status).toBe(200);
+    stage.releaseAt = 0;
+    // The next 401 lets the slow one go on.
+    await stage.fetch(SERVER, { headers: { authorization: 'Bearer other' } });
+    expect((await slow).status).toBe(200);
+    expect(stage.tokenRequests()).toBe(0);
+  });
+
+  test('gives the 401 itself when the flow brings the same token again', async () => {
+    const stage = world({ grants: 'old' });
+    const response = await withOAuth(stage.fetch, provider().made, SERVER)(SERVER);
+    expect(response.status).toBe(401);
+    expect(stage.requests.filter(({ url }) => url === SERVER.href)).toHaveLength(1);
+  });
+
+  test('does not run the flow again when the new token is refused, too', async () => {
+    const stage = world({ accepts: 'another' });
+    const response = await withOAuth(stage.fetch, provider().made, SERVER)(SERVER);
+    expect(response.status).toBe(401);
+    expect(stage.tokenRequests()).toBe(1);
+    expect(stage.requests.filter(({ url }) => url === SERVER.href)).toHaveLength(2);
+  });
+
+  test('says so when a person has to authorize', async () => {
+    const stage = world();
+    const { made, redirects } = provider(null);
+    const error = await rejection(withOAuth(stage.fetch, made, SERVER)(SERVER));
+    expect(error).toBeInstanceOf(AuthError);
+    expect(error).toMatchObject({ code: 'UNAUTHORIZED', retryable: false });
+    expect(redirects).toHaveLength(1);
+    expect(redirects[0]?.origin).toBe(ISSUER);
+    // Nobody will read the refused response: its connection must be freed.
+    expect(stage.cancelled).toHaveLength(1);
+  });
+
+  test('tells a flow that fails by an error of ours, and tries again the next time', async () => {
+    const stage = world();
+    const { made, redirects } = provider(null);
+    const cause = new Error('no browser');
+    const { redirectToAuthorization } = made;
+    made.redirectToAuthorization = () => {
+      throw cause;
+    };
+    const fetch = withOAuth(stage.fetch, made, SERVER);
+    expect(await rejection(fetch(SERVER))).toMatchObject({
+      code: 'TOKEN_FAILED',
+      delivery: 'not-sent',
+      cause,
+    });
+    made.redirectToAuthorization = redirectToAuthorization;
+    expect(await rejection(fetch(SERVER))).toMatchObject({ code: 'UNAUTHORIZED' });
+    expect(redirects).toHaveLength(1);
+    expect(stage.cancelled).toHaveLength(2);
+  });
+
+  test('tells a provider that cannot give its tokens by an error of ours', async () => {
+    const stage = world();
+    const { made } = provider();
+    const cause = new Error('keychain is locked');
+    made.tokens = () => {
+      throw cause;
+    };
+    const error = await rejection(withOAuth(stage.fetch, made, SERVER)(SERVER));
+    expect(error).toBeInstanceOf(AuthError);
+    expect(error).toMatchObject({ code: 'TOKEN_FAILED', delivery: 'not-sent', cause });
+    expect(stage.requests).toEqual([]);
+  });
+
+  test('lets a caller give up who waits for the flow, and the others have its token', async () => {
+    const stage = world();
+    const { passed, open } = gate();
+    const slow: HttpFetch = async (url, request) => {
+      if (String(url).endsWith('/token')) await passed;
+      return stage.fetch(url, request);
+    };
+    stage.releaseAt = 2;
+    const fetch = withOAuth(slow, provider().made, SERVER);
+    const controller = new AbortController();
+    const impatient = rejection(fetch(SERVER, { signal: controller.signal }));
+    const patient = fetch(SERVER);
+    await expect
+      .poll(() => stage.requests.some(({ url }) => url.includes('authorization-server')))
+      .toBe(true);
+    const reason = new Error('enough');
+    controller.abort(reason);
+    expect(await impatient).toBe(reason);
+    open();
+    expect((await patient).status).toBe(200);
+  });
+
+  test('never sends the token to another origin', async () => {
+    const stage = world();
+    const fetch = withOAuth(stage.fetch, provider().made, SERVER);
+    expect((await fetch('https://evil.test/mcp')).status).toBe(404);
+    expect(stage.requests).toMatchObject([{ authorization: undefined }]);
+  });
+});

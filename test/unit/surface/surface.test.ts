@@ -1,0 +1,201 @@
+import * as index from 'mcp-fleet';
+import * as testing from 'mcp-fleet/testing';
+import { describe, expect, test } from 'vitest';
+import { DRAIN_TIMEOUT_MS, SERVER_DEFAULTS } from '../../../src/client/options.js';
+import { NEXT_STATUSES } from '../../../src/client/status.js';
+import { ERROR_CODES } from '../../../src/core/errors.js';
+import { VERSION } from '../../../src/core/version.js';
+import { MANAGER_DEFAULTS } from '../../../src/manager/mcp-manager.js';
+
+/** What is pinned here is public: a change is a change for every user, and belongs into the CHANGELOG. */
+describe('the public surface', () => {
+  test('of mcp-fleet', () => {
+    expect(Object.keys(index).sort()).toMatchInlineSnapshot(`
+      [
+        "AuthError",
+        "ConfigError",
+        "ConnectionError",
+        "McpClient",
+        "McpFleetError",
+        "McpManager",
+        "OutcomeUnknownError",
+        "RemoteError",
+        "TimeoutError",
+        "UnknownServerError",
+        "UnknownToolError",
+        "clientCredentials",
+        "staticToken",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/testing', () => {
+    expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
+      [
+        "fakeServer",
+        "fakeTokens",
+      ]
+    `);
+  });
+
+  test('of the manager', () => {
+    expect(membersOf(index.McpManager)).toMatchInlineSnapshot(`
+      [
+        "addServer",
+        "callTool",
+        "callTools",
+        "client",
+        "clients",
+        "close",
+        "complete",
+        "connect",
+        "getPrompt",
+        "listPrompts",
+        "listResourceTemplates",
+        "listResources",
+        "listTools",
+        "off",
+        "on",
+        "once",
+        "ping",
+        "readResource",
+        "refreshTokens",
+        "removeServer",
+        "setServers",
+        "snapshot",
+        "subscribeResource",
+        "unsubscribeResource",
+      ]
+    `);
+  });
+
+  test('of a client', () => {
+    expect(membersOf(index.McpClient)).toMatchInlineSnapshot(`
+      [
+        "callTool",
+        "capabilities",
+        "close",
+        "complete",
+        "connect",
+        "getPrompt",
+        "hasTokenProvider",
+        "instructions",
+        "knownTools",
+        "lastError",
+        "listPrompts",
+        "listResourceTemplates",
+        "listResources",
+        "listTools",
+        "off",
+        "on",
+        "once",
+        "ping",
+        "protocolVersion",
+        "readResource",
+        "refreshToken",
+        "serverInfo",
+        "setLogLevel",
+        "snapshot",
+        "status",
+        "subscribeResource",
+        "unsubscribeResource",
+      ]
+    `);
+  });
+
+  test('of the error codes', () => {
+    expect(ERROR_CODES).toMatchInlineSnapshot(`
+      [
+        "INVALID_CONFIG",
+        "UNKNOWN_SERVER",
+        "UNKNOWN_TOOL",
+        "UNSUPPORTED",
+        "CLOSED",
+        "ABORTED",
+        "CONNECT_FAILED",
+        "CONNECTION_LOST",
+        "OUTCOME_UNKNOWN",
+        "TIMEOUT",
+        "HTTP_ERROR",
+        "RATE_LIMITED",
+        "PROTOCOL_ERROR",
+        "RESPONSE_TOO_LARGE",
+        "TOKEN_FAILED",
+        "UNAUTHORIZED",
+        "FORBIDDEN",
+        "REMOTE_ERROR",
+      ]
+    `);
+  });
+
+  test('of the statuses and what may follow each', () => {
+    expect(NEXT_STATUSES).toMatchInlineSnapshot(`
+      {
+        "closed": [],
+        "connecting": [
+          "ready",
+          "reconnecting",
+          "failed",
+          "closed",
+        ],
+        "failed": [
+          "connecting",
+          "closed",
+        ],
+        "idle": [
+          "connecting",
+          "closed",
+        ],
+        "ready": [
+          "reconnecting",
+          "closed",
+        ],
+        "reconnecting": [
+          "ready",
+          "failed",
+          "closed",
+        ],
+      }
+    `);
+  });
+
+  test('of the defaults of a server', () => {
+    const { clientInfo, ...others } = SERVER_DEFAULTS;
+    expect(clientInfo).toEqual({ name: 'mcp-fleet', version: VERSION });
+    expect(others).toMatchInlineSnapshot(`
+      {
+        "callTimeoutMs": 60000,
+        "connectTimeoutMs": 10000,
+        "maxResponseBytes": 10485760,
+      }
+    `);
+  });
+
+  test('of the defaults of a manager', () => {
+    expect(MANAGER_DEFAULTS).toMatchInlineSnapshot(`
+      {
+        "connectConcurrency": 16,
+        "drainTimeoutMs": 10000,
+      }
+    `);
+    expect(MANAGER_DEFAULTS.drainTimeoutMs).toBe(DRAIN_TIMEOUT_MS);
+  });
+
+  test('each error class has its own name, and is one of ours', () => {
+    const classes = Object.entries(index).filter(
+      ([name, value]) => typeof value === 'function' && name.endsWith('Error'),
+    ) as [string, typeof index.McpFleetError][];
+    expect(classes).toHaveLength(9);
+    for (const [name, type] of classes) {
+      expect(type.prototype.name).toBe(name);
+      expect(type.prototype).toBeInstanceOf(index.McpFleetError);
+    }
+  });
+});
+
+function membersOf(type: { prototype: object }): string[] {
+  expect(Object.hasOwn(type.prototype, Symbol.asyncDispose)).toBe(true);
+  return Object.getOwnPropertyNames(type.prototype)
+    .filter((name) => name !== 'constructor')
+    .sort();
+}
