@@ -90,8 +90,9 @@ export class ServerStream {
     if (opening.is === 'unreachable') {
       const { error } = opening;
       if (!(error instanceof AuthError) && failures < MAX_UNREACHABLE) return false;
-      // One that never was open proves nothing: requests may work all the same.
-      if (error instanceof AuthError || !wasOpen) failed(error);
+      // Broken on a stream that never was open proves nothing: requests may work all the same.
+      const proof = wasOpen || error.code === 'CONNECT_FAILED';
+      if (error instanceof AuthError || !proof) failed(error);
       else gone(connectionLost('The server is no longer reachable', 'unknown', error));
       return true;
     }
