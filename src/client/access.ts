@@ -72,6 +72,7 @@ export class ServerAccess {
     const secrets = [
       ...('headers' in target ? Object.values(target.headers).map(withoutScheme) : []),
       ...('env' in target ? Object.values(target.env) : []),
+      ...('url' in target ? [...target.url.searchParams.values()] : []),
       ...(this.tokens?.knownSecrets() ?? []),
     ];
     return (

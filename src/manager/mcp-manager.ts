@@ -88,6 +88,7 @@ export class McpManager implements AsyncDisposable {
   readonly #connectConcurrency: number;
   readonly #drainTimeoutMs: number;
   readonly #events: Emitter<McpManagerEvents>;
+  readonly #forwarding = new WeakMap<McpClient, Unsubscribe>();
   readonly #leaving = new Set<Promise<void>>();
   #connectOnAdd = false;
   #closed: Promise<void> | undefined;
@@ -184,6 +185,8 @@ export class McpManager implements AsyncDisposable {
     if (added.length + updated.length + removed.length === 0) return diff;
 
     const leaving = [...updated, ...removed].map((name) => this.client(name));
+    // From here on their names speak of others.
+    for (const name of updated) this.#forwarding.get(this.client(name))?.();
     for (const name of removed) {
       this.#clients.delete(name);
       this.#fingerprints.delete(name);
@@ -388,7 +391,10 @@ export class McpManager implements AsyncDisposable {
 
   #add(name: string, config: ServerConfig): McpClient {
     const client = new McpClient(name, config, this.#defaults);
-    for (const event of CLIENT_EVENTS) this.#forward(client, event);
+    const forwarding = CLIENT_EVENTS.map((event) => this.#forward(client, event));
+    this.#forwarding.set(client, () => {
+      for (const stop of forwarding) stop();
+    });
     this.#clients.set(name, client);
     this.#fingerprints.set(name, canonicalJson(config));
     // Its outcome shows in the status.
@@ -396,8 +402,8 @@ export class McpManager implements AsyncDisposable {
     return client;
   }
 
-  #forward<Name extends keyof McpClientEvents>(client: McpClient, name: Name): void {
-    client.on(name, (event) => this.#events.emit(name, event as McpManagerEvents[Name]));
+  #forward<Name extends keyof McpClientEvents>(client: McpClient, name: Name): Unsubscribe {
+    return client.on(name, (event) => this.#events.emit(name, event as McpManagerEvents[Name]));
   }
 
   /** Drains and closes a client that is no longer in the set; `close` waits for it too. */

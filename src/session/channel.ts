@@ -111,7 +111,7 @@ export class Channel implements Transport {
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    if (!isRequest(message)) return this.#transport.send(message, { sent: () => {} });
+    if (!isRequest(message)) return this.#notify(message);
     const trace = this.#next ?? this.handshake;
     this.#next = undefined;
     trace.id = message.id;
@@ -123,6 +123,17 @@ export class Channel implements Transport {
     } catch (error) {
       this.#fail(message.id, error);
     }
+  }
+
+  async #notify(message: JSONRPCMessage): Promise<void> {
+    let sent = message;
+    if ('method' in message && message.method === 'notifications/cancelled') {
+      const requestId = message.params?.requestId as RequestId;
+      // The SDK also cancels what has been answered, and tells the server the caller's reason, which is none of its business.
+      if (!this.#pending.has(requestId)) return;
+      sent = { ...message, params: { requestId } };
+    }
+    await this.#transport.send(sent, { sent: () => {} });
   }
 
   /** Ends the session; whatever still waits is told so. */

@@ -39,7 +39,7 @@ export function errorOfRefusal({ response, body }: Refusal, redact: Redact): Mcp
   const details: ErrorDetails = { retryAfterMs: parseRetryAfter(response.headers.get('retry-after')) };
   const challenge = parseChallenge(response.headers.get('www-authenticate'));
   const place = URL.canParse(response.url) ? ` from ${publicUrl(new URL(response.url))}` : '';
-  const why = challenge?.error === undefined ? '' : ` (${challenge.error})`;
+  const why = /^[\w-]{1,64}$/.test(challenge?.error ?? '') ? ` (${challenge?.error})` : '';
   const message = `HTTP ${status}${place}${why}${excerpt(body, redact)}`;
   switch (status) {
     case 401:

@@ -88,10 +88,12 @@ export class ServerStream {
   #isOver(opening: Exclude<Opening, { is: 'open' }>, wasOpen: boolean, failures: number): boolean {
     const { gone, failed } = this.#options;
     if (opening.is === 'unreachable') {
-      if (opening.error instanceof AuthError) failed(opening.error);
-      else if (failures >= MAX_UNREACHABLE)
-        gone(connectionLost('The server is no longer reachable', 'unknown', opening.error));
-      else return false;
+      const { error } = opening;
+      if (!(error instanceof AuthError) && failures < MAX_UNREACHABLE) return false;
+      // Broken on a stream that never was open proves nothing: requests may work all the same.
+      const proof = wasOpen || error.code === 'CONNECT_FAILED';
+      if (error instanceof AuthError || !proof) failed(error);
+      else gone(connectionLost('The server is no longer reachable', 'unknown', error));
       return true;
     }
     const { status } = opening;

@@ -45,13 +45,9 @@ describe('names', () => {
 
   test('of exactly the characters of RFC 9110 are ones', () => {
     const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]$/;
-    const accepted = characters(0xffff).filter(
-      (character) => problem({ [`x${character}`]: 'v' }) === undefined,
-    );
-    expect(accepted.join('')).toBe(
-      characters(0xffff)
-        .filter((character) => token.test(character))
-        .join(''),
+    const all = [...characters(0x3ff), '\u2028', '\u212a', '\ufeff', '\uffff'];
+    expect(all.filter((character) => problem({ [`x${character}`]: 'v' }) === undefined)).toEqual(
+      all.filter((character) => token.test(character)),
     );
   });
 
