@@ -26,6 +26,7 @@ export default defineConfig({
     projects: [
       project('unit', { alias: doors }),
       project('integration', { alias: doors, testTimeout: 30_000, hookTimeout: 30_000 }),
+      project('faults', { alias: doors, testTimeout: 60_000, hookTimeout: 30_000 }),
       project('architecture'),
       project('types', {
         include: [],

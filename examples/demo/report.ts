@@ -10,6 +10,7 @@ const STATUS_STYLES: Record<ServerStatus, Style> = {
   idle: 'dim',
   connecting: 'dim',
   ready: 'green',
+  unhealthy: 'yellow',
   reconnecting: 'yellow',
   failed: 'red',
   closed: 'dim',

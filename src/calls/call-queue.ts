@@ -24,8 +24,9 @@ export class CallQueue {
     return this.#waiting.size;
   }
 
-  /** @throws {McpFleetError} `QUEUE_FULL`; the signal's reason when aborted while waiting */
+  /** @throws {McpFleetError} `QUEUE_FULL`; the signal's reason when aborted before or while waiting */
   async run<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+    signal.throwIfAborted();
     if (this.#running < this.#maxConcurrency) this.#running++;
     else await this.#turn(signal);
     try {

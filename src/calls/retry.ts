@@ -54,7 +54,11 @@ export async function withRetries<Result>(
     {
       retries: Number.POSITIVE_INFINITY,
       minTimeout: 0,
-      shouldRetry: () => mayFollow(thrown, repeatability, policy, call),
+      shouldRetry: () =>
+        mayFollow(thrown, repeatability, policy, call).catch((reason) => {
+          thrown = reason;
+          return false;
+        }),
     },
   );
   try {
@@ -65,7 +69,7 @@ export async function withRetries<Result>(
   }
 }
 
-/** Whether another attempt follows; if so, when the wait before it is over. */
+/** Whether another attempt follows; if so, when the wait before it is over. Rejects when the call ends meanwhile. */
 async function mayFollow(
   thrown: unknown,
   repeatability: Repeatability,
@@ -93,6 +97,6 @@ async function mayFollow(
   const jitterMs = fullJitter({ baseMs: baseDelayMs, factor: 2, maxMs: maxDelayMs }, call.attempts - 1);
   const delayMs = Math.max(jitterMs, thrown.retryAfterMs ?? 0);
   if (delayMs >= deadline.remainingMs || !budget.spend(thrown instanceof TimeoutError)) return false;
-  await wait(delayMs, deadline.signal).catch(() => {});
-  return !deadline.signal.aborted;
+  await wait(delayMs, deadline.signal);
+  return true;
 }

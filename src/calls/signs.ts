@@ -11,7 +11,7 @@ export type Sign = 'alive' | 'failing' | 'nothing';
  *
  * | end | says |
  * |---|---|
- * | an answer, `isError` and JSON-RPC errors included; HTTP 4xx, 401 and 429 too | `alive` |
+ * | an answer, `isError` and JSON-RPC errors included; HTTP 4xx, 401 and 429 too; a session forgotten | `alive` |
  * | transport failure, timeout, lost or unreadable answer, HTTP 5xx | `failing` |
  * | the caller gave up, no token could be had, a local fault, the breaker or queue refused | `nothing` |
  */
@@ -19,6 +19,8 @@ export function signOf(thrown: unknown): Sign {
   if (thrown instanceof TimeoutError) return 'failing';
   if (thrown instanceof AuthError) return thrown.code === 'TOKEN_FAILED' ? 'nothing' : 'alive';
   if (thrown instanceof ConnectionError) {
+    // Only a server that answers can refuse.
+    if (thrown.delivery === 'rejected') return 'alive';
     if (thrown.httpStatus !== undefined && thrown.httpStatus < 500 && thrown.code !== 'PROTOCOL_ERROR')
       return 'alive';
     return isLocalFault(thrown) ? 'nothing' : 'failing';

@@ -41,6 +41,14 @@ export interface CatalogOptions {
   onError(error: unknown): void;
 }
 
+export interface CatalogRequest {
+  /** Ask the server even if the list is known. */
+  fresh?: boolean | undefined;
+  /** Ends this caller's wait. */
+  signal: AbortSignal;
+  timeoutMs?: number | undefined;
+}
+
 type Entry = ListEntries[ListKind];
 
 /** A whole list, as it was read. */
@@ -80,12 +88,12 @@ export class Catalog {
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
   async get<Kind extends ListKind>(
     kind: Kind,
-    { fresh = false, signal }: { fresh?: boolean | undefined; signal: AbortSignal },
+    { fresh = false, signal, timeoutMs = 0 }: CatalogRequest,
   ): Promise<KnownList<Kind>> {
     const known = fresh ? undefined : this.known(kind);
     if (known !== undefined) return known;
     const shelf = this.#shelf(kind);
-    return (await shelf.loading.run(() => this.#load(kind, shelf), signal)) as KnownList<Kind>;
+    return (await shelf.loading.run(() => this.#load(kind, shelf, timeoutMs), signal)) as KnownList<Kind>;
   }
 
   /** How many entries the list had when it was last read; known or not any more. */
@@ -123,8 +131,10 @@ export class Catalog {
     }
   }
 
-  async #load(kind: ListKind, shelf: Shelf): Promise<KnownList> {
-    const deadline = new Deadline({ timeoutMs: this.#options.timeoutMs, signal: this.#closing.signal });
+  async #load(kind: ListKind, shelf: Shelf, askedMs: number): Promise<KnownList> {
+    // Others may join the reading: nobody's impatience ends it, and who has more patience gives it more time.
+    const timeoutMs = Math.max(this.#options.timeoutMs, askedMs);
+    const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
     try {
       const byKey = this.#byKey(kind, await this.#pages(kind, new RunningCall(deadline)));
       const list: KnownList = { entries: [...byKey.values()], byKey, readAt: performance.now() };

@@ -66,6 +66,8 @@ export class HealthCheck<Session> {
       this.heard();
       this.#hooks.well(session);
     } catch (error) {
+      // The one that has followed it meanwhile is not to blame.
+      if (this.#hooks.session() !== session) return;
       this.#misses++;
       this.#hooks.missed(session, error, this.#misses >= threshold);
     }

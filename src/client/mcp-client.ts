@@ -152,7 +152,7 @@ export class McpClient implements AsyncDisposable {
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.lastCount('tools'),
-      inFlight: this.#calls.inFlight,
+      inFlight: this.#calls.inFlight - this.#link.queued,
       queued: this.#link.queued,
       circuit: this.#link.circuit,
       lastOkAt: this.#calls.lastOkAt,
@@ -255,9 +255,10 @@ export class McpClient implements AsyncDisposable {
       };
       const onProgress = this.#progressListener(options, running.deadline);
       return this.#link.request(
-        (session, signal) => {
+        (session) => {
           this.#require(session, 'tools', 'tools/call');
-          return session.request('tools/call', params, { signal, onProgress });
+          // The call's own, which an interceptor may have narrowed.
+          return session.request('tools/call', params, { signal: call.signal, onProgress });
         },
         this.#repeatability(tool, options),
         running,
@@ -515,7 +516,7 @@ export class McpClient implements AsyncDisposable {
     if (known !== undefined && this.#closed === undefined) return known.entries;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
     return this.#run({ method }, options, async ({ signal }) => {
-      const list = await this.#catalog.get(kind, { fresh, signal });
+      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs: options.timeoutMs });
       return list.entries;
     });
   }

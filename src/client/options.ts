@@ -197,7 +197,7 @@ export function checkServerName(name: string, path: string): void {
 export function check(schema: z.ZodType, value: unknown, path: string): void {
   const result = schema.safeParse(value);
   if (result.success) return;
-  const issue = result.error.issues[0] as z.core.$ZodIssue;
+  const issue = inside(result.error.issues[0] as z.core.$ZodIssue);
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
     throw notAnOption(join(path, ...issue.path, key), key, knownKeys(schema, issue.path));
@@ -208,6 +208,13 @@ export function check(schema: z.ZodType, value: unknown, path: string): void {
     value,
   );
   throw new ConfigError(fault, `${issue.message}, got ${shown(found, fault)}`);
+}
+
+/** Of a policy that is not `false` the fault is what is wrong inside of it. */
+function inside(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const found = issue.errors.flat().find(({ code, path }) => path.length > 0 || code === 'unrecognized_keys');
+  return found === undefined ? issue : { ...found, path: [...issue.path, ...found.path] };
 }
 
 function notAnOption(path: string, key: string, known: readonly string[]): ConfigError {
@@ -261,7 +268,10 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 }
 
 function unwrapped(schema: unknown): unknown {
-  return schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+  if (schema instanceof z.ZodOptional) return unwrapped(schema.unwrap());
+  return schema instanceof z.ZodUnion
+    ? schema.options.find((option) => option instanceof z.ZodObject)
+    : schema;
 }
 
 function join(...parts: readonly PropertyKey[]): string {

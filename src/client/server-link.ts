@@ -5,6 +5,7 @@ import type { Repeatability } from '../calls/delivery.js';
 import { RetryBudget } from '../calls/retry-budget.js';
 import type { RunningCall } from '../calls/running-call.js';
 import { type Sign, signOf } from '../calls/signs.js';
+import { Deadline } from '../core/deadline.js';
 import { asFleetError, type McpFleetError } from '../core/errors.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { Connection, type ConnectionOptions } from './connection.js';
@@ -53,7 +54,7 @@ export class ServerLink {
       : undefined;
     this.#health = settings.healthCheck
       ? new HealthCheck(settings.healthCheck, {
-          ping: (session, timeoutMs) => ping(session, timeoutMs),
+          ping: (session, timeoutMs) => within(timeoutMs, (signal) => ping(session, signal)),
           session: () => this.connection.session,
           well: (session) => this.connection.well(session),
           missed: (session, thrown, tooOften) => {
@@ -106,19 +107,32 @@ export class ServerLink {
     if (sign !== 'alive') return;
     this.#breaker?.succeeded();
     this.#health?.heard();
+    const { session } = this.connection;
+    if (session !== undefined) this.connection.well(session);
   }
 
-  async #probe(): Promise<void> {
-    const session = await this.connection.connect(AbortSignal.timeout(PROBE_TIMEOUT_MS));
-    await ping(session, PROBE_TIMEOUT_MS);
+  #probe(): Promise<void> {
+    return within(PROBE_TIMEOUT_MS, async (signal) => ping(await this.connection.connect(signal), signal));
   }
 }
 
 /** Resolves when the server answers, be it that it knows no ping. */
-async function ping(session: Session, timeoutMs: number): Promise<void> {
+async function ping(session: Session, signal: AbortSignal): Promise<void> {
   try {
-    await session.request('ping', undefined, { signal: AbortSignal.timeout(timeoutMs) });
+    await session.request('ping', undefined, { signal });
   } catch (error) {
     if (signOf(error) !== 'alive') throw error;
+  }
+}
+
+async function within<Result>(
+  timeoutMs: number,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const deadline = new Deadline({ timeoutMs });
+  try {
+    return await work(deadline.signal);
+  } finally {
+    deadline[Symbol.dispose]();
   }
 }

@@ -56,6 +56,11 @@ function lost(code: string, place: string, cause: Error): ConnectionError {
   });
 }
 
+/** Nobody listens there: the surest sign that a server has gone. */
+export function isRefused(error: ConnectionError): boolean {
+  return error.code === 'CONNECT_FAILED' && codeOf(error.cause) === 'ECONNREFUSED';
+}
+
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null | undefined)?.code;
   if (typeof code === 'string') return code;

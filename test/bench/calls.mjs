@@ -1,75 +1,60 @@
-// Tool calls per second: mcp-fleet beside the bare SDK client and beside undici alone, in one run.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { McpManager } from 'mcp-fleet';
-import { Agent, request } from 'undici';
+import { FLEET, fleet, SDK, sdk, UNDICI, undici } from './clients.mjs';
+import { compared, interleaved, load } from './harness.mjs';
 
 const ROUNDS = 7;
-const ROUND_MS = 700;
+const ROUND_MS = 400;
 
-const server = fork(new URL('server.mjs', import.meta.url));
-const [port] = await once(server, 'message');
-const url = `http://127.0.0.1:${port}/mcp`;
-
-const manager = new McpManager({ servers: { bench: { url } } });
-await manager.connect();
-const sdk = new Client({ name: 'bench', version: '1.0.0' });
-await sdk.connect(new StreamableHTTPClientTransport(new URL(url)));
-const dispatcher = new Agent();
-
-const clients = {
-  'mcp-fleet': () => manager.callTool({ name: 'bench__echo', arguments: { text: 'hello' } }),
-  'SDK client, global fetch': () => sdk.callTool({ name: 'echo', arguments: { text: 'hello' } }),
-  'undici.request, JSON only': async () => {
-    const { body } = await request(url, {
-      method: 'POST',
-      dispatcher,
-      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
-      body: JSON.stringify({
-        jsonrpc: '2.0',
-        id: 1,
-        method: 'tools/call',
-        params: { name: 'echo', arguments: { text: 'hello' } },
-      }),
-    });
-    return body.json();
-  },
-};
-
-const table = {};
-for (const parallel of [1, 16]) {
-  const rates = Object.fromEntries(Object.keys(clients).map((name) => [name, []]));
-  for (const call of Object.values(clients)) await rate(call, parallel);
-  // Interleaved, so that a machine that slows down slows all of them.
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, call] of Object.entries(clients)) rates[name].push(await rate(call, parallel));
-  }
-  const median = (name) => rates[name].toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)];
-  for (const name of Object.keys(clients)) {
-    table[`${name}, ${parallel} at a time`] = {
-      'calls/s': Math.round(median(name)),
-      'fleet ×': Number((median('mcp-fleet') / median(name)).toFixed(2)),
-    };
-  }
+/** Tool calls answered with JSON, one at a time and many. */
+export async function calls(url) {
+  return everyCase(
+    { [FLEET]: await fleet({ url }), [SDK]: await sdk({ url }), [UNDICI]: await undici({ url }) },
+    [
+      { name: '1 at a time', tool: 'echo', parallel: 1 },
+      { name: '16 at a time', tool: 'echo', parallel: 16 },
+      { name: '128 at a time', tool: 'echo', parallel: 128 },
+    ],
+  );
 }
-console.table(table);
 
-await manager.close();
-await sdk.close();
-await dispatcher.close();
-server.kill();
+/** Results of three sizes. */
+export async function sizes(url) {
+  return everyCase(
+    { [FLEET]: await fleet({ url }), [SDK]: await sdk({ url }), [UNDICI]: await undici({ url }) },
+    ['1KB', '100KB', '1MB'].map((tool) => ({ name: tool, tool, parallel: 8 })),
+    { rounds: 5 },
+  );
+}
 
-async function rate(call, parallel) {
-  const startedAt = performance.now();
-  let calls = 0;
-  const worker = async () => {
-    while (performance.now() - startedAt < ROUND_MS) {
-      await call();
-      calls++;
-    }
+/** Tool calls answered with an event stream. */
+export async function sse(url) {
+  return everyCase(
+    { [FLEET]: await fleet({ url }), [SDK]: await sdk({ url }) },
+    [1, 16].map((parallel) => ({ name: `${parallel} at a time`, tool: 'sse', parallel })),
+    { rounds: 5 },
+  );
+}
+
+/** The same over the pipes of a child process. */
+export async function stdio() {
+  const command = {
+    command: process.execPath,
+    args: [new URL('stdio-server.mjs', import.meta.url).pathname],
   };
-  await Promise.all(Array.from({ length: parallel }, worker));
-  return (calls * 1_000) / (performance.now() - startedAt);
+  return everyCase(
+    { [FLEET]: await fleet(command), [SDK]: await sdk(command) },
+    [1, 16].map((parallel) => ({ name: `${parallel} at a time`, tool: 'echo', parallel })),
+    { rounds: 5 },
+  );
+}
+
+async function everyCase(clients, cases, { rounds = ROUNDS } = {}) {
+  const figures = {};
+  for (const { name, tool, parallel } of cases) {
+    const measured = await interleaved(clients, rounds, ({ call }) =>
+      load(() => call(tool), parallel, ROUND_MS),
+    );
+    figures[name] = compared(measured, 'perSecond', 'more');
+  }
+  await Promise.all(Object.values(clients).map((client) => client.close()));
+  return figures;
 }

@@ -44,7 +44,7 @@ describe('tables', () => {
     const [first, ...rows] = tableUnder('Defaults').map(([option = '', value = '']) => [option, value]);
     expect(first).toEqual(['clientInfo', `{ name: '${clientInfo.name}', version }`]);
     expect(rows.map(([option, value]) => [option, JSON.parse((value ?? '').replaceAll('_', ''))])).toEqual(
-      Object.entries(numbers).flatMap(([option, value]) =>
+      Object.entries(numbers).flatMap(([option, value]): [string, unknown][] =>
         typeof value === 'object'
           ? Object.entries(value).map(([part, of]) => [`${option}.${part}`, of])
           : [[option, value]],

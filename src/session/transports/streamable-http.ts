@@ -1,9 +1,9 @@
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
-import { signOf } from '../../calls/signs.js';
 import { settlesWithin, wait } from '../../core/abort.js';
 import { asFleetError, ConnectionError } from '../../core/errors.js';
 import { discard, readText } from '../../net/body.js';
 import { readEvents } from '../../net/event-stream.js';
+import { isRefused } from '../../net/failures.js';
 import type { HttpFetch, HttpRequest, HttpResponse } from '../../net/http.js';
 import { publicUrl } from '../../net/redirects.js';
 import { connectionLost } from './connection-lost.js';
@@ -42,6 +42,8 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   #sink: TransportSink | undefined;
   #protocolVersion: string | undefined;
   #session: string | undefined;
+  /** Requests under way with it are still to be refused, and then have to know why. */
+  #forgotten = false;
   #reached = false;
 
   constructor(options: HttpTransportOptions) {
@@ -91,7 +93,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     const reason = connectionLost('The session was closed');
     this.#closing.abort(reason);
     this.#exchanges.abortAll(reason);
-    if (this.#session === undefined) return;
+    if (this.#session === undefined || this.#forgotten) return;
     const headers = this.#headers();
     this.#session = undefined;
     const limit = AbortSignal.timeout(DELETE_TIMEOUT_MS);
@@ -251,7 +253,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
         `The server has forgotten the session (HTTP ${response.status})`,
         'rejected',
       );
-      this.#session = undefined;
+      this.#forgotten = true;
       this.#lost(reason);
       throw reason;
     }
@@ -273,7 +275,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   /** A server that takes no connections has gone, and its sessions with it: waiting for the next one is better than trying. */
   #unreachable(error: unknown): never {
-    if (error instanceof ConnectionError && error.code === 'CONNECT_FAILED' && signOf(error) === 'failing') {
+    if (error instanceof ConnectionError && isRefused(error)) {
       this.#lost(connectionLost('The server is no longer reachable', 'not-sent', error));
     }
     throw error;

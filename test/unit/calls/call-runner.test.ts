@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CallReport, CallRunner, type CallSubject } from '../../../src/calls/call-runner.js';
+import type { RunningCall } from '../../../src/calls/running-call.js';
 import type { Deadline } from '../../../src/core/deadline.js';
 import {
   AuthError,
@@ -24,7 +25,7 @@ function runner(timeoutMs = 60_000) {
 }
 
 /** Work that ends with the deadline, as a session does. */
-function untilAborted({ signal }: Deadline): Promise<never> {
+function untilAborted({ signal }: RunningCall): Promise<never> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason));
   });
@@ -41,7 +42,9 @@ describe('a call that succeeds', () => {
   test('gives the result of its work, and is reported as ok', async () => {
     const { calls, reports } = runner();
     const outcome = { content: [] };
-    const call = calls.run(toolCall, {}, async () => {
+    const call = calls.run(toolCall, {}, async (running) => {
+      running.attempts = 2;
+      running.cached = true;
       await vi.advanceTimersByTimeAsync(250);
       return outcome;
     });
@@ -52,8 +55,8 @@ describe('a call that succeeds', () => {
         name: 'charge_card',
         outcome: 'ok',
         durationMs: 250,
-        attempts: 1,
-        cached: false,
+        attempts: 2,
+        cached: true,
       },
     ]);
   });
@@ -127,7 +130,7 @@ describe('the deadline', () => {
     const failed = vi.fn();
     calls
       .run(read, { timeoutMs: 1_000, maxTotalTimeoutMs: 1_500 }, (given) => {
-        deadline = given;
+        deadline = given.deadline;
         return untilAborted(given);
       })
       .catch(failed);
@@ -330,6 +333,123 @@ describe('a failure', () => {
       expect(reports[0]?.error?.cause).toBe(thrown);
     },
   );
+});
+
+describe('a call of several attempts', () => {
+  type Delivery = 'not-sent' | 'rejected' | 'unknown' | 'answered';
+  const lost = (delivery: Delivery) =>
+    new ConnectionError('CONNECT_FAILED', 'the wire broke', { delivery, retryable: true, retryAfterMs: 700 });
+
+  /** Fails with `error` when before it something else was known of the request. */
+  const after = (before: Delivery | undefined, error: unknown) => async (call: RunningCall) => {
+    call.attempts = 2;
+    call.delivery = before;
+    throw error;
+  };
+
+  test.each<[Delivery, Delivery]>([
+    ['unknown', 'not-sent'],
+    ['unknown', 'rejected'],
+    ['unknown', 'unknown'],
+    ['not-sent', 'unknown'],
+  ])('of a tool, %s and then %s: nobody knows whether it ran', async (before, last) => {
+    const { calls, reports } = runner();
+    const cause = lost(last);
+    const error = await thrownBy(calls.run(toolCall, {}, after(before, cause)));
+    expect(error).toBeInstanceOf(OutcomeUnknownError);
+    expect(error).toMatchObject({
+      delivery: 'unknown',
+      retryable: false,
+      retryAfterMs: 700,
+      server: 'github',
+    });
+    expect((error as Error).cause).toBe(cause);
+    expect(reports).toMatchObject([{ outcome: 'failed', attempts: 2, error }]);
+  });
+
+  test.each([
+    ['a breaker that opened meanwhile', new McpFleetError('CIRCUIT_OPEN', 'open', { delivery: 'not-sent' })],
+    ['a token that could not be had', new AuthError('TOKEN_FAILED', 'none')],
+    ['a refused token', new AuthError('UNAUTHORIZED', 'HTTP 401')],
+    ['closing', new McpFleetError('CLOSED', 'closed', { delivery: 'not-sent' })],
+    ['bad arguments', new RemoteError(-32_602, 'bad', undefined, { delivery: 'rejected' })],
+  ])('of a tool, unknown and then %s: nobody knows whether it ran', async (_what, last) => {
+    const { calls } = runner();
+    const error = await thrownBy(calls.run(toolCall, {}, after('unknown', last)));
+    expect(error).toBeInstanceOf(OutcomeUnknownError);
+    expect((error as Error).cause).toBe(last);
+  });
+
+  test.each<[Delivery | undefined, Delivery]>([
+    ['not-sent', 'not-sent'],
+    ['not-sent', 'rejected'],
+    ['rejected', 'not-sent'],
+    ['not-sent', 'answered'],
+    [undefined, 'not-sent'],
+  ])(
+    'of a tool, %s and then %s: it did not run, or was answered, and the error stays',
+    async (before, last) => {
+      const { calls } = runner();
+      const failure = lost(last);
+      expect(await thrownBy(calls.run(toolCall, {}, after(before, failure)))).toBe(failure);
+    },
+  );
+
+  test('of a tool, unknown and then an answer that is an error: it ran, and that is what it said', async () => {
+    const { calls } = runner();
+    const failure = new RemoteError(-32_000, 'no', undefined);
+    expect(await thrownBy(calls.run(toolCall, {}, after('unknown', failure)))).toBe(failure);
+  });
+
+  test('of a read stays what it is: it did no harm', async () => {
+    const { calls } = runner();
+    const failure = lost('not-sent');
+    expect(await thrownBy(calls.run(read, {}, after('unknown', failure)))).toBe(failure);
+    expect(failure.delivery).toBe('not-sent');
+  });
+
+  test.each([toolCall, read])(
+    'of $method that runs out of time says the worst that is known',
+    async (subject) => {
+      const { calls } = runner();
+      const timeout = new TimeoutError(5_000, 'No answer within 5000 ms', { delivery: 'not-sent' });
+      const error = await thrownBy(calls.run(subject, {}, after('unknown', timeout)));
+      expect(error).toBeInstanceOf(TimeoutError);
+      expect(error).toMatchObject({
+        code: 'TIMEOUT',
+        message: 'No answer within 5000 ms',
+        timeoutMs: 5_000,
+        delivery: 'unknown',
+        server: 'github',
+      });
+      expect((error as Error).cause).toBe(timeout);
+      expect(timeout.delivery).toBe('not-sent');
+    },
+  );
+
+  test('that succeeds after all is ok, with all its attempts', async () => {
+    const { calls, reports } = runner();
+    await calls.run(toolCall, {}, async (call) => {
+      call.delivery = 'unknown';
+      call.attempts = 3;
+      return {};
+    });
+    expect(reports).toMatchObject([{ outcome: 'ok', attempts: 3, cached: false }]);
+  });
+
+  test('that its caller aborts is aborted, whatever was known', async () => {
+    const { calls, reports } = runner();
+    const controller = new AbortController();
+    const failure = thrownBy(
+      calls.run(toolCall, { signal: controller.signal }, (call) => {
+        call.delivery = 'unknown';
+        return untilAborted(call);
+      }),
+    );
+    controller.abort('enough');
+    expect(await failure).toBe('enough');
+    expect(reports).toMatchObject([{ outcome: 'aborted' }]);
+  });
 });
 
 describe('close', () => {

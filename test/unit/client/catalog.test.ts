@@ -1,11 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  Catalog,
-  type CatalogChange,
-  type CatalogOptions,
-  LIST_TTL_MS,
-} from '../../../src/client/catalog.js';
+import type { RunningCall } from '../../../src/calls/running-call.js';
+import { Catalog, type CatalogChange, type CatalogOptions } from '../../../src/client/catalog.js';
 import { abortable } from '../../../src/core/abort.js';
 import { ConnectionError } from '../../../src/core/errors.js';
 import { gate, rejection, tool } from './fakes.js';
@@ -17,6 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const LIST_TTL_MS = 300_000;
 const SIGNAL = new AbortController().signal;
 type Page = { entries: readonly object[]; nextCursor?: string | undefined; rejected?: readonly string[] };
 
@@ -27,9 +24,10 @@ function catalog(read: (cursor: string | undefined, kind: string) => Page | Prom
   const errors: unknown[] = [];
   const made = new Catalog({
     timeoutMs: 1_000,
-    page: (async (kind: string, cursor: string | undefined, signal: AbortSignal) => {
+    ttlMs: LIST_TTL_MS,
+    page: (async (kind: string, cursor: string | undefined, call: RunningCall) => {
       asked.push(cursor);
-      const page = await abortable(Promise.resolve(read(cursor, kind)), signal);
+      const page = await abortable(Promise.resolve(read(cursor, kind)), call.signal);
       return { nextCursor: undefined, rejected: [], ...page };
     }) as CatalogOptions['page'],
     onChange: (change) => changes.push(change),

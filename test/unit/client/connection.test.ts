@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../../src/client/connection.js';
 import { NEXT_STATUSES, type ServerStatus } from '../../../src/client/status.js';
-import { AuthError, ConnectionError, type McpFleetError } from '../../../src/core/errors.js';
+import {
+  AuthError,
+  CircuitOpenError,
+  ConnectionError,
+  type McpFleetError,
+} from '../../../src/core/errors.js';
 import type { Session } from '../../../src/session/session.js';
 import { rejection } from './fakes.js';
 
@@ -26,8 +31,10 @@ function connection(answer?: (attempt: Attempt) => void) {
   const attempts: Attempt[] = [];
   const statuses: string[] = [];
   const errors: (McpFleetError | undefined)[] = [];
+  const outcomes: (McpFleetError | undefined)[] = [];
   const made = new Connection({
     connectTimeoutMs: 1_000,
+    onAttempt: (failure) => outcomes.push(failure),
     onStatus({ status, previous, error }) {
       expect(NEXT_STATUSES[previous]).toContain(status);
       expect(statuses.length === 0 ? 'idle' : statuses.at(-1)).toBe(previous);
@@ -56,7 +63,7 @@ function connection(answer?: (attempt: Attempt) => void) {
         answer?.(attempt);
       }),
   });
-  return { made, attempts, statuses, errors };
+  return { made, attempts, statuses, errors, outcomes };
 }
 
 const lost = () => new ConnectionError('CONNECTION_LOST', 'gone', { delivery: 'unknown', retryable: true });
@@ -174,6 +181,198 @@ describe('after the session is lost', () => {
     first.lose();
     expect(made.status).toBe('ready');
     expect(statuses).toEqual(['connecting', 'ready', 'reconnecting', 'ready']);
+  });
+});
+
+describe('those who wait', () => {
+  /** A connection that was there, and whose server is away since. */
+  async function gone() {
+    const one = connection();
+    const asked = one.made.ready(NEVER);
+    const session = one.attempts[0]?.succeed();
+    await asked;
+    session?.lose();
+    return one;
+  }
+  /** Of the attempt under way, or of the next one. */
+  const attempt = async ({ attempts }: { attempts: readonly Attempt[] }, n: number): Promise<Attempt> => {
+    while (attempts[n] === undefined) await vi.advanceTimersByTimeAsync(1_000);
+    return attempts[n];
+  };
+
+  test('for a server that was there get the next session, however many attempts it takes', async () => {
+    const one = await gone();
+    const waiting = [one.made.ready(NEVER), one.made.ready(NEVER)];
+    (await attempt(one, 1)).fail(away());
+    (await attempt(one, 2)).fail(away());
+    const late = one.made.ready(NEVER);
+    const session = (await attempt(one, 3)).succeed();
+    expect(await Promise.all([...waiting, late])).toEqual([session, session, session]);
+    expect(one.made.status).toBe('ready');
+  });
+
+  test('for one that never was there get the outcome of the attempt, and the next one asks anew', async () => {
+    const one = connection();
+    const waiting = [rejection(one.made.ready(NEVER)), rejection(one.made.ready(NEVER))];
+    one.attempts[0]?.fail(away());
+    const [error, same] = await Promise.all(waiting);
+    expect(error).toMatchObject({ code: 'CONNECT_FAILED', delivery: 'not-sent' });
+    expect(same).toBe(error);
+    expect(one.made.status).toBe('reconnecting');
+    const next = one.made.ready(NEVER);
+    expect(one.attempts).toHaveLength(2);
+    const session = one.attempts[1]?.succeed();
+    expect(await next).toBe(session);
+  });
+
+  test('make the first attempt after a loss come at once, but not the second', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    const one = await gone();
+    expect(one.attempts).toHaveLength(1);
+    void one.made.ready(NEVER).catch(() => {});
+    expect(one.attempts).toHaveLength(2);
+    one.attempts[1]?.fail(away());
+    await settle();
+    void one.made.ready(NEVER).catch(() => {});
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(one.attempts).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(one.attempts).toHaveLength(3);
+    await one.made.close();
+  });
+
+  test('are told by connect, which tries now, of its own attempt', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    const one = await gone();
+    const connecting = rejection(one.made.connect(NEVER));
+    expect(one.attempts).toHaveLength(2);
+    one.attempts[1]?.fail(away());
+    expect(await connecting).toMatchObject({ code: 'CONNECT_FAILED' });
+    await one.made.close();
+  });
+
+  test('end with their signal, alone', async () => {
+    const one = await gone();
+    const controller = new AbortController();
+    const impatient = rejection(one.made.ready(controller.signal));
+    const patient = one.made.ready(NEVER);
+    controller.abort('enough');
+    expect(await impatient).toBe('enough');
+    const session = (await attempt(one, 1)).succeed();
+    expect(await patient).toBe(session);
+  });
+
+  test('can be dismissed, while attempts go on', async () => {
+    const one = await gone();
+    const waiting = [rejection(one.made.ready(NEVER)), rejection(one.made.ready(NEVER))];
+    const refusal = new CircuitOpenError('open', { retryAfterMs: 5_000 });
+    one.made.dismissWaiters(refusal);
+    expect(await Promise.all(waiting)).toEqual([refusal, refusal]);
+    expect(one.made.status).toBe('reconnecting');
+    (await attempt(one, 1)).succeed();
+    await settle();
+    expect(one.made.status).toBe('ready');
+  });
+
+  test('are dismissed when only a person can help', async () => {
+    const one = await gone();
+    const waiting = rejection(one.made.ready(NEVER));
+    (await attempt(one, 1)).fail(locked());
+    expect(await waiting).toMatchObject({ code: 'UNAUTHORIZED', delivery: 'not-sent' });
+    expect(one.made.status).toBe('failed');
+  });
+
+  test('are dismissed by close', async () => {
+    const one = await gone();
+    const waiting = rejection(one.made.ready(NEVER));
+    await one.made.close();
+    expect(await waiting).toMatchObject({ code: 'CLOSED', delivery: 'not-sent' });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a health check', () => {
+  const missed = () => new ConnectionError('HTTP_ERROR', 'HTTP 500', { httpStatus: 500 });
+
+  async function ready() {
+    const one = connection((attempt) => attempt.succeed());
+    return { ...one, session: (await one.made.ready(NEVER)) as FakeSession };
+  }
+
+  test('that fails makes the server unhealthy, and callers still get its session', async () => {
+    const { made, session, statuses } = await ready();
+    const error = missed();
+    made.missed(session, error, false);
+    expect(made).toMatchObject({ status: 'unhealthy', lastError: error, session });
+    expect(await made.ready(NEVER)).toBe(session);
+    made.missed(session, missed(), false);
+    expect(statuses).toEqual(['connecting', 'ready', 'unhealthy']);
+  });
+
+  test('that succeeds makes it ready again', async () => {
+    const { made, session, statuses } = await ready();
+    made.well(session);
+    made.missed(session, missed(), false);
+    made.well(session);
+    expect(made).toMatchObject({ status: 'ready', lastError: undefined, session });
+    expect(statuses).toEqual(['connecting', 'ready', 'unhealthy', 'ready']);
+  });
+
+  test('that fails too often gives the session up', async () => {
+    const { made, session, statuses } = await ready();
+    made.missed(session, missed(), false);
+    made.missed(session, missed(), true);
+    expect(session.closes).toBe(1);
+    expect(made.status).toBe('reconnecting');
+    expect(await made.ready(NEVER)).not.toBe(session);
+    expect(statuses).toEqual(['connecting', 'ready', 'unhealthy', 'reconnecting', 'ready']);
+  });
+
+  test('of an older session says nothing of the one there is', async () => {
+    const { made, session } = await ready();
+    session.lose();
+    const second = (await made.ready(NEVER)) as FakeSession;
+    made.missed(session, missed(), true);
+    expect(made.status).toBe('ready');
+    made.missed(second, missed(), false);
+    made.well(session);
+    expect(made.status).toBe('unhealthy');
+  });
+
+  test('of a server that is unhealthy does not make its session older or younger', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
+    const { made, session, attempts } = await ready();
+    await vi.advanceTimersByTimeAsync(29_000);
+    made.missed(session, missed(), false);
+    await vi.advanceTimersByTimeAsync(500);
+    made.well(session);
+    await vi.advanceTimersByTimeAsync(500);
+    session.lose();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(attempts).toHaveLength(2);
+    await made.close();
+  });
+});
+
+describe('the outcome of an attempt', () => {
+  test('is told once, however many waited for it', async () => {
+    const { made, outcomes, attempts } = connection();
+    const waiting = [1, 2, 3].map(() => rejection(made.ready(NEVER)));
+    attempts[0]?.fail(away());
+    const [error] = await Promise.all(waiting);
+    expect(outcomes).toEqual([error]);
+    void made.ready(NEVER);
+    attempts[1]?.succeed();
+    await settle();
+    expect(outcomes).toEqual([error, undefined]);
+  });
+
+  test('is told when it was made in the background, too', async () => {
+    const { made, outcomes } = connection(({ fail }) => fail(away()));
+    await rejection(made.ready(NEVER));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(outcomes.length).toBeGreaterThan(1);
+    await made.close();
   });
 });
 
@@ -331,6 +530,7 @@ describe('closing', () => {
     let session: FakeSession | undefined;
     const made = new Connection({
       connectTimeoutMs: 1_000,
+      onAttempt: () => {},
       onStatus: () => {},
       open: async (_observer, signal) => {
         await new Promise((resolve) => signal.addEventListener('abort', resolve));

@@ -24,6 +24,57 @@ type Fault = [change: object, path: string, messagePart: string];
 
 const DURATION = 'expected a positive number of milliseconds, at most 2147483647';
 const COUNT = 'expected a whole number of at least 1';
+const SHARE = 'expected a share above 0 and at most 1';
+const TTL = 'expected a number of milliseconds of at least 0';
+const WHOLE_OR_ZERO = 'expected a whole number of at least 0';
+
+/** Wrong values of one option of a policy, all of which are told in the same words. */
+function wrong(path: string, expected: string, ...values: unknown[]): Fault[] {
+  const [policy, option] = path.split('.') as [string, string?];
+  return values.map((value) => [
+    { [policy]: option === undefined ? value : { [option]: value } },
+    path,
+    `${expected}, got ${typeof value === 'string' ? JSON.stringify(value) : value}`,
+  ]);
+}
+const NOT_POSITIVE = [0, -1, Number.NaN, '5', null];
+const wrongCount = (path: string) => wrong(path, COUNT, ...NOT_POSITIVE, 1.5, Number.POSITIVE_INFINITY);
+const wrongDuration = (path: string) => wrong(path, DURATION, ...NOT_POSITIVE, 2 ** 31);
+const wrongTtl = (path: string) => wrong(path, TTL, -1, Number.NaN, '5', null, 2 ** 31);
+
+/** What is wrong inside of the policies, and instead of them. */
+const POLICY_FAULTS: Fault[] = [
+  ...wrongCount('retry.attempts'),
+  ...wrongDuration('retry.baseDelayMs'),
+  ...wrongDuration('retry.maxDelayMs'),
+  ...wrongCount('circuitBreaker.consecutiveFailures'),
+  ...wrong('circuitBreaker.failureRatio', SHARE, ...NOT_POSITIVE, 1.01),
+  ...wrongCount('circuitBreaker.minimumCalls'),
+  ...wrongDuration('circuitBreaker.windowMs'),
+  ...wrongDuration('circuitBreaker.openMs'),
+  ...wrongDuration('circuitBreaker.maxOpenMs'),
+  ...wrongDuration('healthCheck.intervalMs'),
+  ...wrongDuration('healthCheck.timeoutMs'),
+  ...wrongCount('healthCheck.threshold'),
+  ...wrongTtl('cache.listTtlMs'),
+  ...wrongTtl('cache.toolTtlMs'),
+  ...wrongTtl('cache.resourceTtlMs'),
+  ...wrongCount('cache.maxEntries'),
+  ...wrongCount('maxConcurrency'),
+  ...wrong('maxQueue', WHOLE_OR_ZERO, -1, Number.NaN, 1.5, '5', null, Number.POSITIVE_INFINITY),
+  ...wrong('trustAnnotations', 'expected true or false', 0, 1, 'true', null),
+  ...['retry', 'circuitBreaker', 'healthCheck', 'cache'].flatMap((policy) =>
+    wrong(policy, 'expected false or {', true, 0, 3, 'off', null).map(
+      ([change, path]): Fault => [change, path, 'expected false or {'],
+    ),
+  ),
+  [{ retry: { atempts: 3 } }, 'retry.atempts', 'is not an option; did you mean attempts?'],
+  [{ circuitBreaker: { openms: 3 } }, 'circuitBreaker.openms', 'did you mean openMs?'],
+  [{ healthCheck: { interval: 3 } }, 'healthCheck.interval', 'is not an option'],
+  [{ cache: { toolsTtlMs: 3 } }, 'cache.toolsTtlMs', 'did you mean toolTtlMs?'],
+  [{ retry: { attempts: 3, signal: 1 } }, 'retry.signal', 'is not an option'],
+];
+
 const wrongDurations = (name: string): Fault[] => [
   [{ [name]: 0 }, name, `${DURATION}, got 0`],
   [{ [name]: -1 }, name, `${DURATION}, got -1`],
@@ -42,6 +93,7 @@ const COMMON_FAULTS: Fault[] = [
   [{ clientInfo: { name: 7, version: '1' } }, 'clientInfo.name', 'expected a string, got 7'],
   ...wrongDurations('connectTimeoutMs'),
   ...wrongDurations('callTimeoutMs'),
+  ...POLICY_FAULTS,
   [{ maxResponseBytes: 0 }, 'maxResponseBytes', `${COUNT}, got 0`],
   [{ maxResponseBytes: 1.5 }, 'maxResponseBytes', `${COUNT}, got 1.5`],
   [{ maxResponseBytes: '1k' }, 'maxResponseBytes', `${COUNT}, got "1k"`],
@@ -175,6 +227,20 @@ describe.each(Object.keys(KINDS) as (keyof typeof KINDS)[])('the configuration o
       connectTimeoutMs: 1,
       callTimeoutMs: 2 ** 31 - 1,
       maxResponseBytes: 1,
+      retry: { attempts: 1, baseDelayMs: 0.5, maxDelayMs: 2 ** 31 - 1 },
+      circuitBreaker: {
+        consecutiveFailures: 1,
+        failureRatio: 1,
+        minimumCalls: 1,
+        windowMs: 1,
+        openMs: 1,
+        maxOpenMs: 1,
+      },
+      healthCheck: { intervalMs: 1, timeoutMs: 1, threshold: 1 },
+      cache: { listTtlMs: 0, toolTtlMs: 0, resourceTtlMs: 0, maxEntries: 1 },
+      maxConcurrency: 1,
+      maxQueue: 0,
+      trustAnnotations: true,
       tools: { allow: ['*'], deny: [] },
       interceptors: [(next) => next],
       handlers: { roots: async () => [] },
@@ -286,6 +352,24 @@ describe('settings', () => {
       tools: { deny: ['b'] },
     });
     expect(settingsOf(config, defaults).tools).toEqual({ deny: ['b'] });
+  });
+
+  test('of the policies are filled in one by one, and false switches a policy off', () => {
+    const { retry, circuitBreaker, healthCheck, cache } = SERVER_DEFAULTS;
+    const partly = settingsOf(
+      { ...HTTP, retry: { attempts: 9 }, cache: { toolTtlMs: 5, maxEntries: undefined } as never },
+      { circuitBreaker: { openMs: 1 }, healthCheck: {} },
+    );
+    expect(partly).toMatchObject({
+      retry: { ...retry, attempts: 9 },
+      circuitBreaker: { ...circuitBreaker, openMs: 1 },
+      healthCheck,
+      cache: { ...cache, toolTtlMs: 5 },
+    });
+    const off = { retry: false, circuitBreaker: false, healthCheck: false, cache: false } as const;
+    expect(settingsOf(HTTP, off)).toMatchObject(off);
+    expect(settingsOf({ ...HTTP, retry: {}, cache: {} }, off)).toMatchObject({ ...off, retry, cache });
+    expect(settingsOf({ ...HTTP, ...off }, {})).toMatchObject(off);
   });
 
   test('that are undefined do not hide what is below them', () => {

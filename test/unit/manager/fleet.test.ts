@@ -31,5 +31,13 @@ describe('the status of a fleet', () => {
 });
 
 function snapshot(status: ServerStatus): ServerSnapshot {
-  return { server: 's', status, transport: 'http', inFlight: 0, since: new Date(0).toISOString() };
+  return {
+    server: 's',
+    status,
+    transport: 'http',
+    circuit: 'closed',
+    inFlight: 0,
+    queued: 0,
+    since: new Date(0).toISOString(),
+  };
 }

@@ -1,0 +1,31 @@
+// The least MCP server there is, in a process of its own. Every path is a server; below /stream it also has the
+// stream on which servers speak first. Sends its port to its parent.
+import { createServer } from 'node:http';
+import { answerTo } from './answers.mjs';
+
+const server = createServer((request, response) => {
+  if (request.method === 'GET' && request.url.startsWith('/stream')) {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    return;
+  }
+  if (request.method !== 'POST') return response.writeHead(405).end();
+  const chunks = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', () => {
+    const message = JSON.parse(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+    const answer = answerTo(message);
+    if (answer === undefined) return response.writeHead(202).end();
+    if (message.params?.name === 'sse') return sendEvent(response, answer);
+    const bytes = Buffer.from(answer);
+    response
+      .writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.byteLength })
+      .end(bytes);
+  });
+});
+server.keepAliveTimeout = 120_000;
+server.listen(0, '127.0.0.1', () => process.send(server.address().port));
+process.on('disconnect', () => process.exit());
+
+function sendEvent(response, answer) {
+  response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`event: message\ndata: ${answer}\n\n`);
+}

@@ -1,0 +1,96 @@
+import { type CallOptions, McpClient, type ServerConfig, type ServerDefaults } from 'mcp-fleet';
+import { expect, vi } from 'vitest';
+import type { CallKind } from './ledger.js';
+import { RESOURCE_PREFIX } from './mcp-core.js';
+
+/** The options around calls, as api.d.ts names them. */
+export interface Policies {
+  retry?: { attempts?: number; baseDelayMs?: number; maxDelayMs?: number } | false;
+  circuitBreaker?:
+    | {
+        consecutiveFailures?: number;
+        failureRatio?: number;
+        minimumCalls?: number;
+        windowMs?: number;
+        openMs?: number;
+        maxOpenMs?: number;
+      }
+    | false;
+  healthCheck?: { intervalMs?: number; timeoutMs?: number; threshold?: number } | false;
+  cache?: { listTtlMs?: number; toolTtlMs?: number; resourceTtlMs?: number; maxEntries?: number } | false;
+  maxConcurrency?: number;
+  maxQueue?: number;
+  trustAnnotations?: boolean;
+}
+
+export function clientOf(config: ServerConfig, options: ServerDefaults & Policies = {}): McpClient {
+  return new McpClient('server', config, options as ServerDefaults);
+}
+
+export const KINDS: readonly CallKind[] = ['read', 'tool', 'idempotent'];
+
+/** Makes a call of that kind which executes `nonce`. */
+export function call(
+  client: McpClient,
+  kind: CallKind,
+  nonce: string,
+  options: CallOptions = {},
+): Promise<unknown> {
+  switch (kind) {
+    case 'read':
+      return client.readResource(`${RESOURCE_PREFIX}${nonce}`, options);
+    case 'tool':
+      return client.callTool({ name: 'charge', arguments: { nonce } }, options);
+    case 'idempotent': {
+      const vouched: CallOptions & { idempotent?: boolean } = { ...options, idempotent: true };
+      return client.callTool({ name: 'put', arguments: { nonce } }, vouched);
+    }
+  }
+}
+
+/** Connected, its tools known, its standalone stream tried: the next request is the one under test. */
+export async function warm(client: McpClient, server: { readonly gets: number }): Promise<void> {
+  await client.listTools();
+  await vi.waitFor(() => expect(server.gets).toBeGreaterThan(0), { interval: 2 });
+}
+
+/** Milliseconds that `work` takes, and what came of it. */
+export async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; value: T }> {
+  const startedAt = performance.now();
+  const value = await work();
+  return { ms: performance.now() - startedAt, value };
+}
+
+/**
+ * Bounds of the fault table are meant for a machine that has nothing else to do. Here two cores run several
+ * test files, so each bound gets this much more.
+ */
+export const SLACK_MS = 700;
+
+/** Runs `work` for each item, at most `parallel` at a time. */
+export async function inParallel<T>(
+  items: Iterable<T>,
+  parallel: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const iterator = items[Symbol.iterator]();
+  const worker = async () => {
+    for (let item = iterator.next(); !item.done; item = iterator.next()) await work(item.value);
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+}
+
+/** By how many bytes the memory of this process grows at most while `work` runs. */
+export async function peakMemory(work: () => Promise<unknown>): Promise<number> {
+  const before = process.memoryUsage.rss();
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, process.memoryUsage.rss() - before);
+  }, 5);
+  try {
+    await work();
+  } finally {
+    clearInterval(watch);
+  }
+  return most;
+}
