@@ -152,7 +152,7 @@ export class McpClient implements AsyncDisposable {
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.lastCount('tools'),
-      inFlight: this.#calls.inFlight - this.#link.queued,
+      inFlight: Math.max(0, this.#calls.inFlight - this.#link.queued),
       queued: this.#link.queued,
       circuit: this.#link.circuit,
       lastOkAt: this.#calls.lastOkAt,

@@ -2,7 +2,7 @@ import { FLEET, fleet, SDK, sdk, UNDICI, undici } from './clients.mjs';
 import { compared, interleaved, load } from './harness.mjs';
 
 const ROUNDS = 7;
-const ROUND_MS = 400;
+const ROUND_MS = 300;
 
 /** Tool calls answered with JSON, one at a time and many. */
 export async function calls(url) {

@@ -36,9 +36,10 @@ export async function interleaved(contestants, rounds, measure) {
   );
 }
 
-/** Calls per second and the latencies, with so many calls under way for so long. */
+/** Calls per second, latencies and this process's CPU time per call, with so many calls under way for so long. */
 export async function load(call, parallel, durationMs) {
   const latencies = [];
+  const cpu = process.cpuUsage();
   const startedAt = performance.now();
   const worker = async () => {
     for (;;) {
@@ -49,10 +50,12 @@ export async function load(call, parallel, durationMs) {
     }
   };
   await Promise.all(Array.from({ length: parallel }, worker));
+  const { user, system } = process.cpuUsage(cpu);
   return {
     perSecond: (latencies.length * 1_000) / (performance.now() - startedAt),
     p50Ms: percentile(latencies, 0.5),
     p99Ms: percentile(latencies, 0.99),
+    cpuUs: (user + system) / latencies.length,
   };
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { faultServer } from './fault-server.js';
 import { DOUBLE_ANSWERS, status, UNUSABLE_ANSWERS } from './faults.js';
-import { call, clientOf, KINDS, peakMemory, SLACK_MS, timed, warm } from './harness.js';
+import { call, clientOf, eventually, KINDS, peakMemory, SLACK_MS, timed, warm } from './harness.js';
 import { type CallKind, Ledger, type Outcome, told } from './ledger.js';
 import { TOOLS, type ToolPages } from './mcp-core.js';
 import { VirtualServer } from './virtual-server.js';
@@ -198,7 +198,7 @@ describe('row 14: 100 MB', () => {
         const { error } = value as { error: { code: string; message: string; cause?: { code?: string } } };
         expect(kind === 'tool' ? error.cause?.code : error.code).toBe(code);
         expect(error.message.length).toBeLessThan(800);
-        await vi.waitFor(() => expect(server.unanswered).toBe(0));
+        await eventually(() => expect(server.unanswered).toBe(0));
         // What lies in the buffers of the system is not read either.
         expect(server.bytesWritten - written).toBeLessThan(40 * 1_048_576);
       }
@@ -232,7 +232,7 @@ describe('row 15: an answer that cannot be used', () => {
         server.heal();
       }
       ledger.reconcile(server.executions);
-      await vi.waitFor(() => expect(server.unanswered).toBe(0));
+      await eventually(() => expect(server.unanswered).toBe(0));
       expect(told(await ledger.run('tool', (nonce) => call(client, 'tool', nonce)))).toBe('ok');
     },
   );

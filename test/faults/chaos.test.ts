@@ -31,16 +31,15 @@ test('20,000 calls while sockets, requests and sessions die at random: nobody is
   const random = new Random(seed);
   await using server = await faultServer();
   server.faultFor = misfortune(server, random);
-  await using client = clientOf(
-    { url: server.url },
-    { circuitBreaker: false, healthCheck: false, callTimeoutMs: 500 },
-  );
+  await using client = clientOf({ url: server.url }, { circuitBreaker: false, healthCheck: false });
   await client.listTools({ timeoutMs: 10_000 });
   const ledger = new Ledger();
   const share = Math.ceil(CALLS / PARALLEL.length);
   for (const parallel of PARALLEL) {
     const kinds = Array.from({ length: share }, () => random.pick(KINDS));
-    await inParallel(kinds, parallel, (kind) => ledger.run(kind, (nonce) => call(client, kind, nonce)));
+    await inParallel(kinds, parallel, (kind) =>
+      ledger.run(kind, (nonce) => call(client, kind, nonce, { timeoutMs: 1_000 })),
+    );
   }
   try {
     const summary = ledger.reconcile(server.executions);
@@ -53,7 +52,7 @@ test('20,000 calls while sockets, requests and sessions die at random: nobody is
   } catch (error) {
     throw new Error(`With FAULTS_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }
-}, 180_000);
+}, 120_000);
 
 /** Now and then a request meets a fault, some connection dies, or all sessions are forgotten. */
 function misfortune(server: FaultServer, random: Random): (request: FaultRequest) => Fault | undefined {

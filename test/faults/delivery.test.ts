@@ -1,8 +1,8 @@
 import type { McpClient } from 'mcp-fleet';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type FaultServer, faultServer } from './fault-server.js';
 import { type Fault, status } from './faults.js';
-import { call, clientOf, KINDS, warm } from './harness.js';
+import { call, clientOf, eventually, KINDS, warm } from './harness.js';
 import { Ledger, told } from './ledger.js';
 
 /** What may always be repeated. */
@@ -161,5 +161,5 @@ test('retries off: what fails, fails at once, with the truth', async () => {
   expect(ledger.reconcile(server.executions, { readAttempts: 1, idempotentAttempts: 1 })).toMatchObject({
     unknown: 3,
   });
-  await vi.waitFor(() => expect(server.unanswered).toBe(0));
+  await eventually(() => expect(server.unanswered).toBe(0));
 });

@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { McpManager } from 'mcp-fleet';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type FaultServer, faultServer } from './fault-server.js';
 import { TINY_STDIO } from './faulty-stdio.js';
-import { clientOf, inParallel, SLACK_MS, timed } from './harness.js';
+import { clientOf, eventually, inParallel, SLACK_MS, timed } from './harness.js';
 
 // ── Row 21 ────────────────────────────────────────────────────────────────────
 
@@ -21,7 +21,7 @@ const STATES: Record<string, (manager: McpManager, server: FaultServer) => Promi
     server.faultFor = ({ rpc }) =>
       rpc.method === 'initialize' ? { when: 'before', what: 'hang' } : undefined;
     const connecting = manager.client('server').connect();
-    await vi.waitFor(() => expect(server.faultsMet).toBe(1));
+    await eventually(() => expect(server.faultsMet).toBe(1));
     return [connecting];
   },
   async ready(manager) {
@@ -61,7 +61,7 @@ async function startCalls(manager: McpManager, server: FaultServer): Promise<unk
     manager.callTool({ server: 'server', name: 'charge', arguments: { nonce: `n${count}` } }),
   );
   for (const call of calls) call.catch(() => {});
-  await vi.waitFor(() => expect(server.faultsMet).toBe(3));
+  await eventually(() => expect(server.faultsMet).toBe(3));
   return calls;
 }
 
@@ -117,7 +117,7 @@ describe.each(Object.keys(STATES))('row 21: while it is %s,', (state) => {
       if (state === 'calling') expect(outcome).toMatchObject({ reason: { delivery: 'unknown' } });
     }
     await manager.close();
-    await vi.waitFor(() => expect(server.openSockets).toBe(0));
+    await eventually(() => expect(server.openSockets).toBe(0));
     expect(server.unanswered).toBe(0);
     if (state !== 'reconnecting') expect(server.sessions.size).toBe(0);
     expect([...server.executions.values()].every((count) => count === 1)).toBe(true);
@@ -165,7 +165,7 @@ test('row 22: 1,000 cycles of connect, call and close leave nothing behind', asy
     await client.close();
   };
   await cycle();
-  await vi.waitFor(() => expect(server.openSockets).toBe(0));
+  await eventually(() => expect(server.openSockets).toBe(0));
   await heap();
   const before = handles();
   const grown = await growth(4, 250, async (count) => {
@@ -178,7 +178,7 @@ test('row 22: 1,000 cycles of connect, call and close leave nothing behind', asy
   expect(server.openSockets).toBe(0);
   expect(handles()).toEqual(before);
   expect(grown).toBeLessThan(MOST_PER_CYCLE);
-}, 60_000);
+}, 120_000);
 
 test('row 22: 200 cycles of processes leave nothing behind', async () => {
   const cycle = async () => {
@@ -192,4 +192,4 @@ test('row 22: 200 cycles of processes leave nothing behind', async () => {
   const grown = await growth(4, 50, (count) => inParallel(Array.from({ length: count }), 4, cycle));
   expect(handles()).toEqual(before);
   expect(grown).toBeLessThan(5 * MOST_PER_CYCLE);
-}, 60_000);
+}, 120_000);

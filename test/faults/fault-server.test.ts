@@ -1,6 +1,6 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { faultServer } from './fault-server.js';
-import { call, clientOf, KINDS, warm } from './harness.js';
+import { call, clientOf, eventually, KINDS, warm } from './harness.js';
 import { Ledger } from './ledger.js';
 
 describe('the fault server, while nothing goes wrong', () => {
@@ -16,7 +16,7 @@ describe('the fault server, while nothing goes wrong', () => {
     expect(server.sessions.size).toBe(1);
     await client.close();
     expect(server.sessions.size).toBe(0);
-    await vi.waitFor(() => expect(server.openSockets).toBe(0));
+    await eventually(() => expect(server.openSockets).toBe(0));
   });
 });
 

@@ -348,7 +348,7 @@ function matcher(on: Matcher): (request: FaultRequest) => boolean {
 }
 
 /** The nonce that a request would execute. */
-export function nonceOf({ method, params }: RpcMessage): string | undefined {
+function nonceOf({ method, params }: RpcMessage): string | undefined {
   if (method === 'resources/read') return String(params?.uri);
   if (method !== 'tools/call' && method !== 'prompts/get') return undefined;
   return String((params?.arguments as { nonce?: unknown } | undefined)?.nonce);

@@ -51,7 +51,7 @@ export function status(
   return wrongAnswer(() => ({ status: code, headers, body: `status ${code}` }), when);
 }
 
-export function deepJson(depth: number): string {
+function deepJson(depth: number): string {
   return `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 }
 

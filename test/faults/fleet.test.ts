@@ -1,8 +1,8 @@
 import { McpManager } from 'mcp-fleet';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FaultServer, faultServer } from './fault-server.js';
 import { type Fault, status, UNUSABLE_ANSWERS } from './faults.js';
-import { clientOf, inParallel, type Policies, SLACK_MS, timed } from './harness.js';
+import { clientOf, eventually, inParallel, type Policies, SLACK_MS, timed } from './harness.js';
 import { Ledger } from './ledger.js';
 
 function managerOf(servers: Record<string, FaultServer>, options: Policies = {}): McpManager {
@@ -105,7 +105,7 @@ describe('row 19: what the host brings', () => {
     for (let count = 0; count < 5; count++)
       await ledger.run('tool', (nonce) => client.callTool({ name: 'charge', arguments: { nonce } }));
     expect(ledger.reconcile(server.executions)).toMatchObject({ ok: 5 });
-    await vi.waitFor(() => expect(errors.length).toBeGreaterThanOrEqual(7));
+    await eventually(() => expect(errors.length).toBeGreaterThanOrEqual(7));
     expect(new Set(errors)).toEqual(new Set(['listener']));
   });
 

@@ -48,10 +48,15 @@ export function call(
   }
 }
 
+/** Waits until `check` no longer throws; long enough for a busy machine. */
+export function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { interval: 3, timeout: 10_000 });
+}
+
 /** Connected, its tools known, its standalone stream tried: the next request is the one under test. */
 export async function warm(client: McpClient, server: { readonly gets: number }): Promise<void> {
   await client.listTools();
-  await vi.waitFor(() => expect(server.gets).toBeGreaterThan(0), { interval: 2 });
+  await eventually(() => expect(server.gets).toBeGreaterThan(0));
 }
 
 /** Milliseconds that `work` takes, and what came of it. */

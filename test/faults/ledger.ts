@@ -101,7 +101,7 @@ function liesOf(
   return lies;
 }
 
-export function outcomeOf(error: unknown, signal?: AbortSignal): Outcome {
+function outcomeOf(error: unknown, signal?: AbortSignal): Outcome {
   if (signal?.aborted === true && error === signal.reason) return { is: 'aborted' };
   if (!(error instanceof McpFleetError))
     return { is: 'error', delivery: undefined, code: String(error), error };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type FaultServer, faultServer } from './fault-server.js';
 import { status } from './faults.js';
-import { call, clientOf, KINDS, SLACK_MS, timed, warm } from './harness.js';
+import { call, clientOf, eventually, KINDS, SLACK_MS, timed, warm } from './harness.js';
 import { Ledger, told } from './ledger.js';
 import { never, VirtualServer } from './virtual-server.js';
 
@@ -23,7 +23,7 @@ describe('the queue', () => {
     const { signal } = abort;
     const start = () => ledger.run('tool', (nonce) => call(client, 'tool', nonce, { signal }), signal);
     const calls = Array.from({ length: 64 + 256 }, start);
-    await vi.waitFor(() => expect(callsSeen(server)).toBe(64));
+    await eventually(() => expect(callsSeen(server)).toBe(64));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(callsSeen(server)).toBe(64);
     expect(client.snapshot()).toMatchObject({ inFlight: 64, queued: 256 });
@@ -45,7 +45,7 @@ describe('the queue', () => {
     const ledger = new Ledger();
     const abort = new AbortController();
     const first = ledger.run('tool', (nonce) => call(client, 'tool', nonce));
-    await vi.waitFor(() => expect(server.faultsMet).toBe(1));
+    await eventually(() => expect(server.faultsMet).toBe(1));
     const late = ledger.run('tool', (nonce) => call(client, 'tool', nonce, { timeoutMs: 100 }));
     const left = ledger.run(
       'tool',
@@ -116,7 +116,7 @@ describe('the circuit', () => {
     const calls = Array.from({ length: 10 }, () =>
       ledger.run('tool', (nonce) => call(client, 'tool', nonce, { signal }), signal),
     );
-    await vi.waitFor(() => expect(server.faultsMet).toBe(10));
+    await eventually(() => expect(server.faultsMet).toBe(10));
     abort.abort();
     await Promise.all(calls);
     expect(told(await ledger.run('tool', (nonce) => call(client, 'tool', nonce)))).toBe('ok');

@@ -1,7 +1,7 @@
 import type { TokenProvider } from 'mcp-fleet';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { faultServer } from './fault-server.js';
-import { call, clientOf, KINDS, warm } from './harness.js';
+import { call, clientOf, eventually, KINDS, warm } from './harness.js';
 import { type CallKind, Ledger, told } from './ledger.js';
 import { VirtualServer } from './virtual-server.js';
 
@@ -33,7 +33,7 @@ describe('row 8: a server that forgets its sessions', () => {
     server.inject({ when: 'after', what: 'delay', ms: 100 }, { times: 10 });
     const ledger = new Ledger();
     const early = mixed(10).map((kind) => ledger.run(kind, (nonce) => call(client, kind, nonce)));
-    await vi.waitFor(() => expect(server.faultsMet).toBe(10));
+    await eventually(() => expect(server.faultsMet).toBe(10));
     server.restart();
     const late = mixed(40).map((kind) => ledger.run(kind, (nonce) => call(client, kind, nonce)));
     await Promise.all([...early, ...late]);
@@ -77,7 +77,7 @@ describe('row 8: a server that forgets its sessions', () => {
     server.restart();
     const ledger = new Ledger();
     await ledger.run('tool', (nonce) => call(client, 'tool', nonce));
-    await vi.waitFor(() => expect(server.requestsOf('resources/subscribe')).toHaveLength(2));
+    await eventually(() => expect(server.requestsOf('resources/subscribe')).toHaveLength(2));
     await client.listTools();
     expect(server.requestsOf('tools/list')).toHaveLength(2);
     expect(ledger.reconcile(server.executions)).toMatchObject({ ok: 1 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { faultServer } from './fault-server.js';
-import { call, clientOf, KINDS, SLACK_MS, timed, warm } from './harness.js';
+import { call, clientOf, eventually, KINDS, SLACK_MS, timed, warm } from './harness.js';
 import { Ledger, told } from './ledger.js';
 import { VirtualServer } from './virtual-server.js';
 
@@ -29,12 +29,12 @@ describe.concurrent.each(KINDS)('row 4: a %s call', (kind) => {
     expect(server.faultsMet).toBe(1);
     ledger.reconcile(server.executions);
     const [request] = server.requests.filter(({ rpc }) => /call|read/.test(rpc.method ?? ''));
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(server.requestsOf('notifications/cancelled').map(({ rpc }) => rpc.params?.requestId)).toEqual([
         request?.rpc.id,
       ]),
     );
-    await vi.waitFor(() => expect(server.unanswered).toBe(0));
+    await eventually(() => expect(server.unanswered).toBe(0));
     server.heal();
     expect(told(await ledger.run(kind, (nonce) => call(client, kind, nonce)))).toBe('ok');
   });
@@ -48,14 +48,14 @@ describe.concurrent.each(KINDS)('row 4: a %s call', (kind) => {
     const { signal } = abort;
     const ledger = new Ledger();
     const called = ledger.run(kind, (nonce) => call(client, kind, nonce, { signal }), signal);
-    await vi.waitFor(() => expect(server.faultsMet).toBe(1));
+    await eventually(() => expect(server.faultsMet).toBe(1));
     const { ms, value } = await timed(() => {
       abort.abort(new Error('enough'));
       return called;
     });
     expect(value).toEqual({ is: 'aborted' });
     expect(ms).toBeLessThan(50 + SLACK_MS);
-    await vi.waitFor(() => expect(server.requestsOf('notifications/cancelled')).toHaveLength(1));
+    await eventually(() => expect(server.requestsOf('notifications/cancelled')).toHaveLength(1));
     ledger.reconcile(server.executions);
   });
 });

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { Agent } from 'undici';
 import { describe, expect, test } from 'vitest';
 import { oddServer } from '../fixtures/odd-servers.js';
-import { SLACK_MS, timed } from './harness.js';
+import { eventually, SLACK_MS, timed } from './harness.js';
 import { HttpScanner, type Piece } from './http-scanner.js';
 import { tcpProxy } from './tcp-proxy.js';
 
@@ -43,7 +43,7 @@ describe('the proxy', () => {
     expect(all.proxy.connections).toBe(1);
     expect(all.proxy.bytes.up).toBeGreaterThan(BODY.length);
     expect(all.proxy.bytes.down).toBeGreaterThan(BODY.length);
-    await expect.poll(() => all.proxy.openConnections).toBe(0);
+    await eventually(() => expect(all.proxy.openConnections).toBe(0));
   });
 
   test.each(['slice', 'latency', 'limit'] as const)('delays with %s, and loses nothing', async (kind) => {
@@ -95,7 +95,7 @@ describe('the proxy', () => {
     const before = all.proxy.connections;
     all.proxy.toxic({ kind: 'reset', direction: 'down', at: 'idle' });
     expect(all.proxy.strikes).toBe(1);
-    await expect.poll(() => all.proxy.openConnections).toBe(0);
+    await eventually(() => expect(all.proxy.openConnections).toBe(0));
     const again = await agent.request({ origin, path: pathname, method: 'POST', body: BODY });
     expect(await again.body.text()).toBe(BODY.toUpperCase());
     expect(all.proxy.connections).toBe(before + 1);

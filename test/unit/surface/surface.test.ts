@@ -13,6 +13,7 @@ describe('the public surface', () => {
     expect(Object.keys(index).sort()).toMatchInlineSnapshot(`
       [
         "AuthError",
+        "CircuitOpenError",
         "ConfigError",
         "ConnectionError",
         "McpClient",
@@ -112,6 +113,8 @@ describe('the public surface', () => {
         "UNSUPPORTED",
         "CLOSED",
         "ABORTED",
+        "QUEUE_FULL",
+        "CIRCUIT_OPEN",
         "CONNECT_FAILED",
         "CONNECTION_LOST",
         "OUTCOME_UNKNOWN",
@@ -147,12 +150,18 @@ describe('the public surface', () => {
           "closed",
         ],
         "ready": [
+          "unhealthy",
           "reconnecting",
           "closed",
         ],
         "reconnecting": [
           "ready",
           "failed",
+          "closed",
+        ],
+        "unhealthy": [
+          "ready",
+          "reconnecting",
           "closed",
         ],
       }
@@ -164,9 +173,36 @@ describe('the public surface', () => {
     expect(clientInfo).toEqual({ name: 'mcp-fleet', version: VERSION });
     expect(others).toMatchInlineSnapshot(`
       {
+        "cache": {
+          "listTtlMs": 300000,
+          "maxEntries": 1000,
+          "resourceTtlMs": 0,
+          "toolTtlMs": 0,
+        },
         "callTimeoutMs": 60000,
+        "circuitBreaker": {
+          "consecutiveFailures": 5,
+          "failureRatio": 0.5,
+          "maxOpenMs": 60000,
+          "minimumCalls": 10,
+          "openMs": 5000,
+          "windowMs": 30000,
+        },
         "connectTimeoutMs": 10000,
+        "healthCheck": {
+          "intervalMs": 30000,
+          "threshold": 2,
+          "timeoutMs": 5000,
+        },
+        "maxConcurrency": 64,
+        "maxQueue": 256,
         "maxResponseBytes": 10485760,
+        "retry": {
+          "attempts": 3,
+          "baseDelayMs": 100,
+          "maxDelayMs": 20000,
+        },
+        "trustAnnotations": false,
       }
     `);
   });
@@ -185,7 +221,7 @@ describe('the public surface', () => {
     const classes = Object.entries(index).filter(
       ([name, value]) => typeof value === 'function' && name.endsWith('Error'),
     ) as [string, typeof index.McpFleetError][];
-    expect(classes).toHaveLength(9);
+    expect(classes).toHaveLength(10);
     for (const [name, type] of classes) {
       expect(type.prototype.name).toBe(name);
       expect(type.prototype).toBeInstanceOf(index.McpFleetError);

@@ -39,9 +39,12 @@ describe('the messages in a text', () => {
     expect((error as Error).message).toContain(part);
   });
 
-  test('may be nested as deeply as they like', () => {
-    const deep = `{"jsonrpc":"2.0","id":1,"result":${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
-    expect(parseMessages(deep)).toHaveLength(1);
+  test('may be nested 64 levels deep, and no deeper', () => {
+    const nested = (arrays: number) =>
+      `{"jsonrpc":"2.0","id":1,"result":${'['.repeat(arrays)}${']'.repeat(arrays)}}`;
+    expect(parseMessages(nested(63))).toHaveLength(1);
+    for (const arrays of [64, 5_000])
+      expect(() => parseMessages(nested(arrays))).toThrow('The answer is nested deeper than 64 levels');
   });
 });
 
