@@ -22,7 +22,10 @@ export interface ServerDefaults {
   connectTimeoutMs?: number;
   /** From the call to its result, connecting and tokens included. Milliseconds. @default 60_000 */
   callTimeoutMs?: number;
-  /** Repeats what can be repeated safely. `false`: every call is sent once. */
+  /**
+   * Repeats what can be repeated safely. `false`: nothing, save that what a server refused because it had forgotten
+   * the session is sent once to the next one.
+   */
   retry?: RetryOptions | false;
   /** Refuses calls at once while the server fails. `false`: never. */
   circuitBreaker?: CircuitBreakerOptions | false;
