@@ -1,3 +1,4 @@
+import type { StopSignal } from '../core/stop-signal.js';
 import { discard } from '../net/body.js';
 import type { HttpFetch, HttpRequest, HttpResponse } from '../net/http.js';
 import { parseChallenge } from './challenge.js';
@@ -10,7 +11,7 @@ import type { TokenSource } from './token-source.js';
  */
 export function withBearer(fetch: HttpFetch, source: TokenSource, origin: string): HttpFetch {
   return async (url, request = {}) => {
-    if (new URL(url).origin !== origin) return fetch(url, request);
+    if ((url instanceof URL ? url : new URL(url)).origin !== origin) return fetch(url, request);
     const { signal } = request;
     const used = await source.get(signal);
     const response = await fetch(url, authorized(request, used));
@@ -31,7 +32,7 @@ async function replacementFor(
   source: TokenSource,
   used: AccessToken | undefined,
   response: HttpResponse,
-  signal: AbortSignal | undefined,
+  signal: StopSignal | undefined,
 ): Promise<AccessToken | undefined> {
   if (response.status !== 401 && response.status !== 403) return undefined;
   const challenge = parseChallenge(response.headers.get('www-authenticate'));

@@ -79,7 +79,7 @@ class ClientCredentials implements TokenProvider {
   }
 
   #fetchOf(context: TokenContext): HttpFetch {
-    if (context.fetch !== undefined) return context.fetch;
+    if (context.fetch !== undefined) return context.fetch as HttpFetch;
     this.#ownFetch ??= sameOriginRedirects(
       lazyHttpClient({ connectTimeoutMs: this.#settings.timeoutMs }).fetch,
     );

@@ -31,7 +31,7 @@ export function oauthHttp(fetch: HttpFetch, timeoutMs: number, signal: AbortSign
   return async (url, request) => {
     const deadline = new Deadline({ timeoutMs, signal });
     const exchange = async () => {
-      const response = await fetch(url, { ...request, redirect: 'manual', signal: deadline.signal });
+      const response = await fetch(url, { ...request, redirect: 'manual', signal: deadline.abortSignal });
       const text = await readText(response, MAX_BYTES);
       return {
         status: response.status,

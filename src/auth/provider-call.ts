@@ -18,7 +18,7 @@ export async function callProvider(
 ): Promise<AccessToken | string | undefined> {
   const deadline = new Deadline({ timeoutMs: PROVIDER_TIMEOUT_MS, signal: closing });
   const ask = async () => {
-    const answer = await provider.getToken({ ...question, signal: deadline.signal });
+    const answer = await provider.getToken({ ...question, signal: deadline.abortSignal });
     const problem = problemOfAnswer(answer);
     if (problem !== undefined) throw unusable(problem);
     return answer;

@@ -3,6 +3,7 @@ import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { abortable } from '../core/abort.js';
 import { AuthError, McpFleetError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import { BackgroundTimer } from './background-timer.js';
 import { type Challenge, withScopes } from './challenge.js';
 import { FailureMemory } from './failure-memory.js';
@@ -85,7 +86,7 @@ export class TokenSource {
    * @param signal ends this wait, not the question to the provider.
    * @throws {AuthError} `TOKEN_FAILED`
    */
-  async get(signal?: AbortSignal): Promise<AccessToken | undefined> {
+  async get(signal?: StopSignal): Promise<AccessToken | undefined> {
     this.#assertOpen(signal);
     if (this.#held?.isFresh) return this.#held.token;
     if (this.#asksEachTime) return this.#own(this.#question('initial'), signal);
@@ -111,7 +112,7 @@ export class TokenSource {
   async rejected(
     used: AccessToken | undefined,
     challenge: Challenge | undefined,
-    signal?: AbortSignal,
+    signal?: StopSignal,
   ): Promise<AccessToken | undefined> {
     this.#assertOpen(signal);
     if (this.#asksEachTime) return this.#ownAgain({ reason: 'rejected', previous: used, challenge }, signal);
@@ -136,7 +137,7 @@ export class TokenSource {
   async insufficientScope(
     used: AccessToken | undefined,
     challenge: Challenge,
-    signal?: AbortSignal,
+    signal?: StopSignal,
   ): Promise<AccessToken | undefined> {
     this.#assertOpen(signal);
     const question = { reason: 'insufficient_scope', previous: used, challenge } as const;
@@ -162,7 +163,7 @@ export class TokenSource {
   }
 
   /** Fetches a new token now, whatever is known of failures. @throws {AuthError} `TOKEN_FAILED` */
-  async refresh(signal?: AbortSignal): Promise<void> {
+  async refresh(signal?: StopSignal): Promise<void> {
     this.#assertOpen(signal);
     const question = this.#question('forced');
     await (this.#asksEachTime ? this.#own(question, signal) : this.#renew(question, signal));
@@ -178,7 +179,7 @@ export class TokenSource {
   // ── Asking the provider ─────────────────────────────────────────────────────
 
   /** Starts the one request that may be under way, or joins it, whatever it asks. */
-  async #renew(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
+  async #renew(question: Question, signal: StopSignal | undefined): Promise<AccessToken | undefined> {
     let started = false;
     const work = () => {
       started = true;
@@ -203,11 +204,11 @@ export class TokenSource {
   }
 
   /** A question of one caller, in that caller's async context. */
-  async #own(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
+  async #own(question: Question, signal: StopSignal | undefined): Promise<AccessToken | undefined> {
     return (await abortable(this.#ask(question), signal)).token;
   }
 
-  async #ownAgain(question: Question, signal: AbortSignal | undefined): Promise<AccessToken | undefined> {
+  async #ownAgain(question: Question, signal: StopSignal | undefined): Promise<AccessToken | undefined> {
     const { reason, previous, challenge } = question;
     const key = JSON.stringify([reason, previous?.token, challenge?.scopes]);
     if (this.#rejections.isRepeated(key)) return undefined;
@@ -295,7 +296,7 @@ export class TokenSource {
     }
   }
 
-  #assertOpen(signal: AbortSignal | undefined): void {
+  #assertOpen(signal: StopSignal | undefined): void {
     signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
   }

@@ -1,5 +1,7 @@
+import type { StopSignal } from './stop-signal.js';
+
 /** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. The work itself goes on. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: StopSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
     if (signal.aborted) {
@@ -13,7 +15,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 }
 
 /** Waits without keeping the process alive. Rejects with the signal's reason when aborted. */
-export function wait(ms: number, signal?: AbortSignal): Promise<void> {
+export function wait(ms: number, signal?: StopSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const aborted = () => {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { TimeoutError } from './errors.js';
+import { Stop, type StopSignal } from './stop-signal.js';
 
 /** Longest delay a Node timer takes; beyond it a timer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -18,7 +19,7 @@ export interface DeadlineOptions {
  * is up, or with the caller's reason when the caller aborts. Dispose of it when the call has ended.
  */
 export class Deadline implements Disposable {
-  readonly #controller = new AbortController();
+  readonly #stop = new Stop();
   readonly #options: DeadlineOptions;
   readonly #startedAt = performance.now();
   #timer: NodeJS.Timeout;
@@ -28,14 +29,20 @@ export class Deadline implements Disposable {
     this.#options = options;
     this.#timer = this.#schedule(options.timeoutMs);
     const { signal } = options;
-    // Many requests may listen to one signal, many calls to their caller's: no leak, so no warning of one.
-    setMaxListeners(0, this.signal, ...(signal === undefined ? [] : [signal]));
-    if (signal?.aborted) this.#abortedByCaller();
-    else signal?.addEventListener('abort', this.#abortedByCaller, { once: true });
+    if (signal === undefined) return;
+    // Many calls may listen to their caller's signal: no leak, so no warning of one.
+    setMaxListeners(0, signal);
+    if (signal.aborted) this.#abortedByCaller();
+    else signal.addEventListener('abort', this.#abortedByCaller, { once: true });
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  get signal(): StopSignal {
+    return this.#stop;
+  }
+
+  /** The same signal for code that is not ours. */
+  get abortSignal(): AbortSignal {
+    return this.#stop.abortSignal;
   }
 
   /** Milliseconds left; 0 when the time is up. */
@@ -54,7 +61,7 @@ export class Deadline implements Disposable {
 
   /** Ends it before its time. */
   abort(reason: unknown): void {
-    this.#controller.abort(reason);
+    this.#stop.abort(reason);
     this[Symbol.dispose]();
   }
 
@@ -68,7 +75,7 @@ export class Deadline implements Disposable {
     return setTimeout(
       () => {
         const elapsedMs = Math.round(performance.now() - this.#startedAt);
-        this.#controller.abort(new TimeoutError(elapsedMs, `No answer within ${elapsedMs} ms`));
+        this.#stop.abort(new TimeoutError(elapsedMs, `No answer within ${elapsedMs} ms`));
         this[Symbol.dispose]();
       },
       Math.min(ms, LONGEST_TIMER_MS),

@@ -24,19 +24,20 @@ export function createHttpClient({ connectTimeoutMs }: HttpClientOptions): HttpC
   // Deadlines belong to the callers: a stream may be silent for hours.
   const agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
   return {
-    fetch: (url, request = {}) => send(agent, new URL(url), request),
+    fetch: (url, request = {}) => send(agent, url instanceof URL ? url : new URL(url), request),
     close: () => agent.destroy(),
   };
 }
 
 function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promise<Response> {
   const { method = 'GET', headers, body, signal } = request;
-  const { sent } = request as HttpRequest;
+  const { sent, stoppable } = request as HttpRequest;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     let response: UndiciResponse | undefined;
     let written = false;
-    let stop: ((reason: Error) => void) | undefined;
+    let stopped: { readonly reason: unknown } | undefined;
+    let disconnect: ((reason: Error) => void) | undefined;
 
     const options = {
       origin: url.origin,
@@ -45,17 +46,20 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
       headers: { 'accept-encoding': 'gzip, deflate, br', ...plainHeaders(headers) },
       body: bodyText(body),
     };
-    const aborted = () => {
-      reject(signal?.reason);
-      response?.fail(signal?.reason);
-      stop?.(asError(signal?.reason));
+    const stop = (reason: unknown) => {
+      stopped ??= { reason };
+      reject(reason);
+      response?.fail(reason);
+      disconnect?.(asError(reason));
     };
+    const aborted = () => stop(signal?.reason);
     const finished = () => signal?.removeEventListener('abort', aborted);
     signal?.addEventListener('abort', aborted, { once: true });
+    stoppable?.(stop);
 
     const failed = (error: Error) => {
       finished();
-      const failure = signal?.aborted ? signal.reason : failureOfRequest(error, written, url);
+      const failure = stopped === undefined ? failureOfRequest(error, written, url) : stopped.reason;
       if (response === undefined) reject(failure);
       else response.fail(failure);
     };
@@ -64,8 +68,8 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
       agent.dispatch(options, {
         // Called when a connection is there and the next thing is to write: before it, nothing has left.
         onRequestStart(controller) {
-          if (signal?.aborted) return controller.abort(asError(signal.reason));
-          stop = (reason) => controller.abort(reason);
+          if (stopped !== undefined) return controller.abort(asError(stopped.reason));
+          disconnect = (reason) => controller.abort(reason);
           written = true;
           sent?.();
         },

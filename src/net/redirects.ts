@@ -13,7 +13,7 @@ const REDIRECT_STATUSES = new Set([301, 302, 303, 307, 308]);
  */
 export function sameOriginRedirects(fetch: HttpFetch): HttpFetch {
   return async (url, request = {}) => {
-    let target = new URL(url);
+    let target = url instanceof URL ? url : new URL(url);
     for (let followed = 0; ; followed++) {
       const response = await fetch(target, { ...request, redirect: 'manual' });
       if (!REDIRECT_STATUSES.has(response.status)) return response;

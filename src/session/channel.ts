@@ -1,47 +1,24 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import {
-  isJSONRPCErrorResponse,
-  isJSONRPCResultResponse,
-  type JSONRPCMessage,
-  type RequestId,
-} from '@modelcontextprotocol/sdk/types.js';
-import { ConnectionError, type Delivery, type McpFleetError } from '../core/errors.js';
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import { ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
+import { type Answer, answerOf, PendingRequest } from './pending-request.js';
 import type { Progress, SessionRequestOptions } from './session.js';
 import { connectionLost } from './transports/connection-lost.js';
 import { isRequest } from './transports/messages.js';
 import type { JsonRpcTransport, TransportSink } from './transports/transport.js';
 
-/** What is known of one request while it is under way. */
-export class RequestTrace {
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
-  /** Whether the transport is done with it, and only the answer is still to come. */
-  handedOver = false;
-  /** The SDK's id for it, once it has one. */
-  id: RequestId | undefined;
-  /** Why there will be no answer: an error of ours, or the reason of an abort. */
-  failure: unknown;
-  #sent = false;
-
-  constructor({ signal, onProgress }: Partial<SessionRequestOptions> = {}) {
-    this.signal = signal;
-    this.onProgress = onProgress;
-  }
-
-  sent(): void {
-    this.#sent = true;
-  }
-
-  /** What can be said of a request that got no answer. */
-  get delivery(): Delivery {
-    return this.#sent ? 'unknown' : 'not-sent';
-  }
+export interface ChannelOptions {
+  onError: (error: McpFleetError) => void;
+  /** The connection has ended by itself; it is told once. */
+  onClosed: (reason: McpFleetError) => void;
+  /** Ends the connecting. */
+  signal: AbortSignal;
 }
 
 /**
- * Stands between the SDK's client and a transport of ours, and keeps the SDK's books straight: each request
- * gets exactly one answer. A failure on the way is noted in the request's trace and answered with a JSON-RPC
- * error, because an error thrown from `send` would leave the SDK waiting for a response for ever.
+ * Matches the requests of one session with their answers: each gets exactly one, or one failure. What the server
+ * asks and tells by itself goes to the SDK's client, which takes the channel for its transport and makes the
+ * handshake over it.
  */
 export class Channel implements Transport {
   onmessage?: Transport['onmessage'];
@@ -49,30 +26,17 @@ export class Channel implements Transport {
   onerror?: Transport['onerror'];
 
   readonly #transport: JsonRpcTransport;
-  readonly #onError: (error: McpFleetError) => void;
-  readonly #onClosed: (reason: McpFleetError) => void;
-  readonly #connecting: AbortSignal;
-  /** Of the one request that the SDK makes by itself: `initialize`. */
-  readonly handshake = new RequestTrace();
-  readonly #pending = new Map<RequestId, RequestTrace>();
-  /** Belongs to the request that the SDK is about to send, synchronously. */
-  #next: RequestTrace | undefined;
+  readonly #options: ChannelOptions;
+  readonly #pending = new Map<RequestId, PendingRequest>();
+  /** The SDK's client makes one request, `initialize`, with id 0. */
+  #lastId = 0;
   #protocolVersion: string | undefined;
+  #handshakeFailure: unknown;
   #ended: McpFleetError | undefined;
 
-  constructor(
-    transport: JsonRpcTransport,
-    options: {
-      onError: (error: McpFleetError) => void;
-      onClosed: (reason: McpFleetError) => void;
-      /** Ends the connecting. */
-      signal: AbortSignal;
-    },
-  ) {
+  constructor(transport: JsonRpcTransport, options: ChannelOptions) {
     this.#transport = transport;
-    this.#onError = options.onError;
-    this.#onClosed = options.onClosed;
-    this.#connecting = options.signal;
+    this.#options = options;
   }
 
   get sessionId(): string | undefined {
@@ -88,58 +52,101 @@ export class Channel implements Transport {
     this.#transport.setProtocolVersion?.(version);
   };
 
+  /** What went wrong with the handshake, where the SDK knows no more than that it failed. */
+  get handshakeFailure(): unknown {
+    return this.#handshakeFailure;
+  }
+
   /** Why the session is over. */
   get ended(): McpFleetError | undefined {
     return this.#ended;
   }
 
   start(): Promise<void> {
-    return this.#transport.start(this.#sink, this.#connecting);
+    return this.#transport.start(this.#sink, this.#options.signal);
   }
 
-  /** Calls `request`, which makes the SDK send one request before it returns, on the account of `trace`. */
-  async onAccountOf<T>(trace: RequestTrace, request: () => Promise<T>): Promise<T> {
-    this.#next = trace;
-    const answer = request();
-    this.#next = undefined;
-    try {
-      return await answer;
-    } finally {
-      if (trace.id !== undefined) this.#pending.delete(trace.id);
-      this.#tellSdk();
-    }
+  /**
+   * Sends a request and waits for its answer.
+   * @throws {McpFleetError} with `delivery`; the reason of the caller's abort as it is. The server is told of it.
+   */
+  request(
+    method: string,
+    params: Readonly<Record<string, unknown>> | undefined,
+    { signal, onProgress }: SessionRequestOptions,
+  ): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      if (this.#ended !== undefined) throw connectionLost('The session has ended', 'not-sent');
+      const id = ++this.#lastId;
+      const done = () => signal.removeEventListener('abort', aborted);
+      const pending = new PendingRequest({
+        signal,
+        onProgress,
+        answered(answer) {
+          done();
+          resolve(answer);
+        },
+        failed(error) {
+          done();
+          reject(error);
+        },
+      });
+      const aborted = () => {
+        if (pending.delivery !== 'not-sent') this.#cancel(id);
+        this.#fail(id, abortReason(signal.reason, pending.delivery));
+      };
+      signal.addEventListener('abort', aborted, { once: true });
+      const sent = onProgress === undefined ? params : withProgressToken(params, id);
+      void this.#send({ jsonrpc: '2.0', id, method, ...(sent !== undefined && { params: sent }) }, pending);
+    });
   }
 
+  /** What the SDK's client sends: its handshake, notifications, and answers to what the server asked. */
   async send(message: JSONRPCMessage): Promise<void> {
-    if (!isRequest(message)) return this.#notify(message);
-    const trace = this.#next ?? this.handshake;
-    this.#next = undefined;
-    trace.id = message.id;
-    this.#pending.set(message.id, trace);
-    try {
-      await this.#transport.send(message, { signal: trace.signal, sent: () => trace.sent() });
-      trace.handedOver = true;
-      if (this.#ended !== undefined) this.#failHandedOver();
-    } catch (error) {
-      this.#fail(message.id, error);
-    }
+    if (!isRequest(message)) return this.#transport.send(message, { sent: () => {} });
+    const { id } = message;
+    // An error thrown from here would leave the SDK waiting for an answer for ever.
+    const pending = new PendingRequest({
+      answered: (answer) => this.onmessage?.({ jsonrpc: '2.0', id, ...answer } as JSONRPCMessage),
+      failed: (error) => {
+        this.#handshakeFailure = error;
+        this.onmessage?.({ jsonrpc: '2.0', id, error: { code: 0, message: 'See handshakeFailure' } });
+      },
+    });
+    await this.#send(message, pending);
   }
 
-  async #notify(message: JSONRPCMessage): Promise<void> {
-    let sent = message;
-    if ('method' in message && message.method === 'notifications/cancelled') {
-      const requestId = message.params?.requestId as RequestId;
-      // The SDK also cancels what has been answered, and tells the server the caller's reason, which is none of its business.
-      if (!this.#pending.has(requestId)) return;
-      sent = { ...message, params: { requestId } };
-    }
-    await this.#transport.send(sent, { sent: () => {} });
-  }
-
-  /** Ends the session; whatever still waits is told so. */
+  /** Ends the session; whatever still waits is told so at once. */
   async close(): Promise<void> {
-    await this.#transport.close();
-    this.#end(connectionLost('The session was closed'));
+    const closed = this.#transport.close();
+    const reason = connectionLost('The session was closed');
+    this.#ended ??= reason;
+    this.#failAll(reason, () => true);
+    this.#tellSdk();
+    await closed;
+  }
+
+  async #send(message: JSONRPCRequest, pending: PendingRequest): Promise<void> {
+    const { id } = message;
+    this.#pending.set(id, pending);
+    try {
+      await this.#transport.send(message, { signal: pending.signal, sent: () => pending.sent() });
+      pending.handedOver = true;
+      if (this.#ended !== undefined) this.#failAll(this.#ended, isHandedOver);
+    } catch (error) {
+      this.#fail(id, error);
+    }
+  }
+
+  /** Without the caller's reason, which is none of the server's business. */
+  #cancel(requestId: RequestId): void {
+    const cancelled: JSONRPCMessage = {
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId },
+    };
+    this.#transport.send(cancelled, { sent: () => {} }).catch(() => {});
   }
 
   readonly #sink: TransportSink = {
@@ -149,28 +156,25 @@ export class Channel implements Transport {
         this.#progress(message.params);
       else this.onmessage?.(message);
     },
-    error: (error) => this.#onError(error),
+    error: (error) => this.#options.onError(error),
     closed: (reason) => {
       if (this.#ended !== undefined) return;
       this.#end(reason);
-      this.#onClosed(reason);
+      this.#options.onClosed(reason);
     },
   };
 
   #answer(message: object): void {
-    const { id: given, result, error } = message as { id?: unknown; result?: unknown; error?: unknown };
-    const id = this.#pendingId(given);
+    const id = this.#pendingId((message as { id?: unknown }).id);
     // Second answers and answers to nothing end here.
     if (id === undefined) return;
-    // Some servers add `error: null` to a result, which the SDK would not know as an answer at all.
-    const answer = { jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) };
-    if (!isJSONRPCResultResponse(answer) && !isJSONRPCErrorResponse(answer)) {
+    const answer = answerOf(message);
+    if (answer === undefined) {
       const why = 'The answer holds neither a result nor an error as JSON-RPC 2.0 says';
       this.#fail(id, new ConnectionError('PROTOCOL_ERROR', why, { delivery: 'unknown' }));
-      return;
+    } else {
+      this.#settle(id, (pending) => pending.answered(answer));
     }
-    this.#pending.delete(id);
-    this.onmessage?.(answer);
   }
 
   /** The request under way that an id means. Servers that turn a number into a string are understood. */
@@ -187,35 +191,57 @@ export class Channel implements Transport {
     this.#pending.get(id)?.onProgress?.(progress);
   }
 
-  #fail(id: RequestId, failure: unknown): void {
-    const trace = this.#pending.get(id);
-    if (trace === undefined) return;
+  #fail(id: RequestId, error: unknown): void {
+    this.#settle(id, (pending) => pending.failed(error));
+  }
+
+  #settle(id: RequestId, settle: (pending: PendingRequest) => void): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
     this.#pending.delete(id);
-    trace.failure = failure;
-    this.onmessage?.({ jsonrpc: '2.0', id, error: { code: 0, message: 'See the trace' } });
-    this.#tellSdk();
+    settle(pending);
+    if (this.#ended !== undefined) this.#tellSdk();
   }
 
   #end(reason: McpFleetError): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
-    this.#failHandedOver();
+    // For what the transport still works on, the transport knows best how it ends.
+    this.#failAll(reason, isHandedOver);
     this.#tellSdk();
   }
 
-  /** For what the transport still works on, the transport knows best how it ends. */
-  #failHandedOver(): void {
-    for (const [id, trace] of [...this.#pending]) {
-      if (trace.handedOver)
-        this.#fail(id, connectionLost(this.#ended?.message ?? '', trace.delivery, this.#ended));
+  #failAll(reason: McpFleetError, which: (pending: PendingRequest) => boolean): void {
+    for (const [id, pending] of [...this.#pending]) {
+      if (which(pending)) this.#fail(id, connectionLost(reason.message, pending.delivery, reason));
     }
   }
 
-  /** The SDK fails whatever still waits when it hears of the end: it hears of it last. */
+  /** The SDK fails its handshake when it hears of the end, without a word on why: it hears of it last. */
   #tellSdk(): void {
-    if (this.#ended === undefined || this.#pending.size > 0) return;
+    if (this.#pending.size > 0) return;
     const { onclose } = this;
     delete this.onclose;
     onclose?.();
   }
+}
+
+function isHandedOver({ handedOver }: PendingRequest): boolean {
+  return handedOver;
+}
+
+/** MCP "Progress": the token is the request's own id. */
+function withProgressToken(
+  params: Readonly<Record<string, unknown>> | undefined,
+  progressToken: RequestId,
+): Readonly<Record<string, unknown>> {
+  return { ...params, _meta: { ...(params?._meta as object | undefined), progressToken } };
+}
+
+/** The caller's own reason as it is; our reasons (time is up, the client closes) with what is known of the request. */
+function abortReason(reason: unknown, delivery: Delivery): unknown {
+  const details = { delivery, cause: reason };
+  if (reason instanceof TimeoutError) return new TimeoutError(reason.timeoutMs, reason.message, details);
+  if (reason instanceof McpFleetError) return new McpFleetError(reason.code, reason.message, details);
+  return reason;
 }

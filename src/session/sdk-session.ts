@@ -6,8 +6,9 @@ import {
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
 import { abortable } from '../core/abort.js';
-import { ConnectionError, McpFleetError, RemoteError, TimeoutError } from '../core/errors.js';
-import { Channel, RequestTrace } from './channel.js';
+import { ConnectionError, McpFleetError, RemoteError } from '../core/errors.js';
+import { Channel } from './channel.js';
+import type { JsonRpcError } from './pending-request.js';
 import { listRequests, pageOf, RESULT_SCHEMAS, type ResultSchema } from './schemas.js';
 import { answerServerRequests, capabilitiesOf, forwardNotifications } from './server-requests.js';
 import type {
@@ -20,13 +21,10 @@ import type {
   SessionRequestOptions,
   SessionRequests,
 } from './session.js';
-import { connectionLost } from './transports/connection-lost.js';
 import type { JsonRpcTransport } from './transports/transport.js';
 
-/** The deadline of a call is the caller's signal; the SDK's own timer must not come first. */
+/** The signal is the deadline of the handshake; the SDK's own timer must not come first. */
 const NO_TIMEOUT_MS = 2 ** 31 - 1;
-/** Makes the SDK ask for progress; the channel passes it on. */
-const REPORTED_BY_CHANNEL = () => {};
 const ERROR_TEXT_CHARACTERS = 500;
 
 /** JSON-RPC errors that a server gives before it runs anything (JSON-RPC 2.0 section 5.1). */
@@ -46,9 +44,11 @@ export interface SdkSessionOptions {
   redact: (text: string) => string;
   /** Ends the connecting. */
   signal: AbortSignal;
+  /** Gets what is still to be ended of an attempt that failed: nobody who waited for the session waits for it. */
+  onEnding: (ending: Promise<void>) => void;
 }
 
-/** A session on `@modelcontextprotocol/sdk`: the handshake, the matching of answers, the schemas. */
+/** A session on `@modelcontextprotocol/sdk`: its handshake, its schemas, its answers to what the server asks. */
 export class SdkSession implements Session {
   readonly transport: Session['transport'];
   readonly #client: Client;
@@ -67,7 +67,7 @@ export class SdkSession implements Session {
     this.#channel = channel;
   }
 
-  /** Connects and initializes. On failure nothing is left open. @throws {McpFleetError} or the signal's reason */
+  /** Connects and initializes. @throws {McpFleetError} or the signal's reason */
   static async open(transport: JsonRpcTransport, options: SdkSessionOptions): Promise<SdkSession> {
     const { observer, signal } = options;
     let open = false;
@@ -86,9 +86,9 @@ export class SdkSession implements Session {
       open = true;
       return new SdkSession(transport.kind, client, channel, options.redact);
     } catch (error) {
-      await channel.close();
+      options.onEnding(channel.close());
       signal.throwIfAborted();
-      throw handshakeError(channel.handshake.failure ?? error, options.redact);
+      throw handshakeError(channel.handshakeFailure ?? error, options.redact);
     }
   }
 
@@ -134,43 +134,21 @@ export class SdkSession implements Session {
     method: string,
     params: object | undefined,
     schema: ResultSchema<Result>,
-    { signal, onProgress }: SessionRequestOptions,
+    options: SessionRequestOptions,
   ): Promise<Result> {
-    signal.throwIfAborted();
-    if (this.#channel.ended !== undefined) throw connectionLost('The session has ended', 'not-sent');
-    const trace = new RequestTrace({ signal, onProgress });
-    try {
-      return await this.#channel.onAccountOf(trace, () =>
-        this.#client.request({ method, ...(params !== undefined && { params: { ...params } }) }, schema, {
-          signal,
-          timeout: NO_TIMEOUT_MS,
-          ...(onProgress !== undefined && { onprogress: REPORTED_BY_CHANNEL }),
-        }),
-      );
-    } catch (error) {
-      throw requestError(error, trace, this.#redact);
-    }
+    const answer = await this.#channel.request(
+      method,
+      params as Record<string, unknown> | undefined,
+      options,
+    );
+    if (answer.error !== undefined) throw remoteError(answer.error, this.#redact);
+    const result = schema.safeParse(answer.result);
+    if (result.success) return result.data;
+    throw new ConnectionError('PROTOCOL_ERROR', 'The result is not what the protocol says', {
+      delivery: 'unknown',
+      cause: result.error,
+    });
   }
-}
-
-/** What the SDK threw for a request, in our terms. */
-function requestError(error: unknown, trace: RequestTrace, redact: SdkSessionOptions['redact']): unknown {
-  if (trace.signal?.aborted) return abortReason(trace.signal.reason, trace);
-  if (trace.failure !== undefined) return trace.failure;
-  if (error instanceof McpError) return remoteError(error, redact);
-  if (error instanceof McpFleetError) return error;
-  return new ConnectionError('PROTOCOL_ERROR', 'The result is not what the protocol says', {
-    delivery: trace.delivery,
-    cause: error,
-  });
-}
-
-/** The caller's own reason as it is; our reasons (time is up, the client closes) with what is known of the request. */
-function abortReason(reason: unknown, trace: RequestTrace): unknown {
-  const details = { delivery: trace.delivery, cause: reason };
-  if (reason instanceof TimeoutError) return new TimeoutError(reason.timeoutMs, reason.message, details);
-  if (reason instanceof McpFleetError) return new McpFleetError(reason.code, reason.message, details);
-  return reason;
 }
 
 function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): McpFleetError {
@@ -178,7 +156,11 @@ function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): Mc
     return new ConnectionError('CONNECT_FAILED', error.message, { retryable: error.retryable, cause: error });
   }
   if (error instanceof McpFleetError) return error;
-  if (error instanceof McpError) return remoteError(error, redact);
+  if (error instanceof McpError) {
+    // The server's own words: the SDK puts its own before them.
+    const message = error.message.replace(`MCP error ${error.code}: `, '');
+    return remoteError({ code: error.code, message, data: error.data }, redact);
+  }
   return new ConnectionError(
     'PROTOCOL_ERROR',
     'The server cannot be initialized: its answer is not what the protocol says, or of a revision unknown here',
@@ -186,11 +168,11 @@ function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): Mc
   );
 }
 
-function remoteError(error: McpError, redact: SdkSessionOptions['redact']): RemoteError {
-  // The server's own words: the SDK puts its own before them.
-  const message = redact(error.message.replace(`MCP error ${error.code}: `, ''));
-  // Without the SDK's error as its cause, which holds the server's words as they came.
-  return new RemoteError(error.code, message.slice(0, ERROR_TEXT_CHARACTERS), error.data, {
-    delivery: REJECTIONS.has(error.code) ? 'rejected' : 'answered',
+function remoteError(
+  { code, message, data }: JsonRpcError,
+  redact: SdkSessionOptions['redact'],
+): RemoteError {
+  return new RemoteError(code, redact(message).slice(0, ERROR_TEXT_CHARACTERS), data, {
+    delivery: REJECTIONS.has(code) ? 'rejected' : 'answered',
   });
 }

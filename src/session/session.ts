@@ -21,6 +21,7 @@ import type {
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { McpFleetError } from '../core/errors.js';
+import type { StopSignal } from '../core/stop-signal.js';
 
 export type TransportKind = 'http' | 'sse' | 'stdio' | 'ws' | 'custom';
 
@@ -83,7 +84,7 @@ export interface ListPage<Entry> {
 
 export interface SessionRequestOptions {
   /** The deadline of the call and the caller's abort; frees what the request holds. */
-  signal: AbortSignal;
+  signal: StopSignal;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 

@@ -1,23 +1,35 @@
-/** The requests that a transport has under way: each with a signal of its own, all of them stopped at once. */
+/** The requests that a transport has under way, so that closing it can stop all of them. */
 export class Exchanges {
-  readonly #running = new Set<AbortController>();
+  readonly #running = new Set<Exchange>();
 
-  /** @param signal the caller's; its listener is gone when `work` has ended. */
-  async run<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    signal?.throwIfAborted();
-    const controller = new AbortController();
-    const abort = () => controller.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
-    this.#running.add(controller);
+  async run<T>(work: (exchange: Exchange) => Promise<T>): Promise<T> {
+    const exchange = new Exchange();
+    this.#running.add(exchange);
     try {
-      return await work(controller.signal);
+      return await work(exchange);
     } finally {
-      this.#running.delete(controller);
-      signal?.removeEventListener('abort', abort);
+      this.#running.delete(exchange);
     }
   }
 
-  abortAll(reason: unknown): void {
-    for (const controller of this.#running) controller.abort(reason);
+  stopAll(reason: unknown): void {
+    for (const exchange of this.#running) exchange.stop(reason);
+  }
+}
+
+/** One request of a transport, over all the HTTP requests that it takes. */
+export class Exchange {
+  #stopCurrent: ((reason: unknown) => void) | undefined;
+  #stopped: { readonly reason: unknown } | undefined;
+
+  /** Takes what stops the HTTP request that begins; see {@link HttpRequest.stoppable}. */
+  readonly stoppable = (stop: (reason: unknown) => void): void => {
+    this.#stopCurrent = stop;
+    if (this.#stopped !== undefined) stop(this.#stopped.reason);
+  };
+
+  stop(reason: unknown): void {
+    this.#stopped = { reason };
+    this.#stopCurrent?.(reason);
   }
 }

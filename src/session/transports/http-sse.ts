@@ -46,7 +46,7 @@ export class HttpSseTransport implements JsonRpcTransport {
   }
 
   send(message: JSONRPCMessage, { signal, sent }: SendContext): Promise<void> {
-    return this.#exchanges.run(async (stop) => {
+    return this.#exchanges.run(async ({ stoppable }) => {
       const endpoint = this.#endpoint;
       if (endpoint === undefined || this.#closing.signal.aborted)
         throw connectionLost('The stream has ended', 'not-sent');
@@ -58,13 +58,14 @@ export class HttpSseTransport implements JsonRpcTransport {
           ...(this.#protocolVersion !== undefined && { 'mcp-protocol-version': this.#protocolVersion }),
         },
         body: JSON.stringify(message),
-        signal: stop,
+        ...(signal !== undefined && { signal }),
+        stoppable,
         sent,
         redirect: 'manual',
       });
       if (!response.ok) throw errorOfRefusal(await readRefusal(response), this.#options.redact);
       discard(response);
-    }, signal);
+    });
   }
 
   async close(): Promise<void> {
@@ -122,6 +123,6 @@ export class HttpSseTransport implements JsonRpcTransport {
 
   #end(reason: McpFleetError): void {
     this.#closing.abort(reason);
-    this.#exchanges.abortAll(reason);
+    this.#exchanges.stopAll(reason);
   }
 }

@@ -42,6 +42,14 @@ export interface StdioTransportOptions {
   redact: Redact;
 }
 
+/** A message that waits for the others of its moment. */
+interface Unwritten {
+  readonly line: string;
+  sent(): void;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
 /** stdio (MCP "Transports"): a child process, one JSON-RPC message per line. */
 export class StdioTransport implements JsonRpcTransport {
   readonly kind = 'stdio';
@@ -51,6 +59,7 @@ export class StdioTransport implements JsonRpcTransport {
   #sink: TransportSink | undefined;
   #closing: Promise<void> | undefined;
   #garbageSeen = false;
+  #unwritten: Unwritten[] = [];
 
   constructor(options: StdioTransportOptions) {
     this.#options = options;
@@ -83,18 +92,28 @@ export class StdioTransport implements JsonRpcTransport {
   }
 
   send(message: JSONRPCMessage, { sent }: SendContext): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const line = `${JSON.stringify(message)}\n`;
+      if (this.#unwritten.push({ line, sent, resolve, reject }) === 1) process.nextTick(() => this.#write());
+    });
+  }
+
+  /** What is sent in one go is written in one go. */
+  #write(): void {
+    const batch = this.#unwritten.splice(0);
     const stdin = this.#process?.stdin;
     if (stdin === undefined || !stdin.writable || this.#closing !== undefined) {
-      return Promise.reject(connectionLost('The process is not running', 'not-sent'));
+      for (const { reject } of batch) reject(connectionLost('The process is not running', 'not-sent'));
+      return;
     }
-    return new Promise((resolve, reject) => {
-      sent();
-      stdin.write(`${JSON.stringify(message)}\n`, (error) => {
-        // When the process has gone, its exit says more than the broken pipe does.
-        if (error && this.#process?.exitCode === null)
-          reject(connectionLost('Writing to the process failed', 'unknown', error));
+    for (const { sent } of batch) sent();
+    stdin.write(batch.map(({ line }) => line).join(''), (error) => {
+      // When the process has gone, its exit says more than the broken pipe does.
+      const failed = error && this.#process?.exitCode === null;
+      for (const { resolve, reject } of batch) {
+        if (failed) reject(connectionLost('Writing to the process failed', 'unknown', error));
         else resolve();
-      });
+      }
     });
   }
 

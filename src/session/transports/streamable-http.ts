@@ -22,6 +22,14 @@ const MAX_FRUITLESS_RESUMES = 2;
 const RESUME_DELAY_MS = 100;
 const MAX_RESUME_DELAY_MS = 10_000;
 
+const POST_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+};
+
+/** What ends a request, and what it tells of itself. */
+type Control = Pick<HttpRequest, 'signal' | 'sent' | 'stoppable'>;
+
 export interface HttpTransportOptions {
   url: URL;
   headers: Readonly<Record<string, string>>;
@@ -42,6 +50,8 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   #sink: TransportSink | undefined;
   #protocolVersion: string | undefined;
   #session: string | undefined;
+  /** Of every request, and of every POST; new ones when the session or the revision becomes known. */
+  #headers: { readonly all: Record<string, string>; readonly post: Record<string, string> };
   /** Requests under way with it are still to be refused, and then have to know why. */
   #forgotten = false;
   #reached = false;
@@ -49,8 +59,9 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     this.#endpoint = options.url;
+    this.#headers = this.#headersNow();
     this.#stream = new ServerStream({
-      open: (lastEventId) => this.#get(lastEventId, this.#closing.signal),
+      open: (lastEventId) => this.#get(lastEventId, { signal: this.#closing.signal }),
       read: (response, onEventId, onRetry) => this.#readStream(response, { onEventId, onRetry }),
       gone: (reason) => this.#lost(reason),
       failed: (error) => this.#sink?.error(error),
@@ -69,15 +80,20 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   setProtocolVersion(version: string): void {
     this.#protocolVersion = version;
+    this.#headers = this.#headersNow();
   }
 
   send(message: JSONRPCMessage, { signal, sent }: SendContext): Promise<void> {
-    return this.#exchanges.run((stop) => this.#exchange(message, stop, sent), signal);
+    return this.#exchanges.run(({ stoppable }) => {
+      const control: Control = { sent, stoppable };
+      if (signal !== undefined) control.signal = signal;
+      return this.#exchange(message, control);
+    });
   }
 
-  async #exchange(message: JSONRPCMessage, signal: AbortSignal, sent: () => void): Promise<void> {
-    const response = await this.#post(message, signal, sent).catch((error) => this.#unreachable(error));
-    if (!response.ok) return this.#refused(message, response, signal);
+  async #exchange(message: JSONRPCMessage, control: Control): Promise<void> {
+    const response = await this.#post(message, control).catch((error) => this.#unreachable(error));
+    if (!response.ok) return this.#refused(message, response, control);
     this.#reached = true;
 
     if (!isRequest(message)) {
@@ -86,15 +102,15 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       return;
     }
     if (message.method === 'initialize') this.#adopt(response);
-    await this.#answer(message.id, response, signal);
+    await this.#answer(message.id, response, control);
   }
 
   async close(): Promise<void> {
     const reason = connectionLost('The session was closed');
     this.#closing.abort(reason);
-    this.#exchanges.abortAll(reason);
+    this.#exchanges.stopAll(reason);
     if (this.#session === undefined || this.#forgotten) return;
-    const headers = this.#headers();
+    const headers = this.#headers.all;
     this.#session = undefined;
     const limit = AbortSignal.timeout(DELETE_TIMEOUT_MS);
     const ended = this.#fetch({ method: 'DELETE', headers, signal: limit }).then(discard);
@@ -103,31 +119,26 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   // ── Sending ─────────────────────────────────────────────────────────────────
 
-  #post(message: JSONRPCMessage, signal: AbortSignal, sent: () => void): Promise<HttpResponse> {
+  #post(message: JSONRPCMessage, control: Control): Promise<HttpResponse> {
     const toolCall = 'method' in message && message.method === 'tools/call';
     return this.#fetch({
       method: 'POST',
-      headers: {
-        ...this.#headers(),
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-      },
+      headers: this.#headers.post,
       body: JSON.stringify(message),
-      signal,
-      sent,
+      ...control,
       // A redirect could make a tool run in two places.
       redirect: toolCall ? 'manual' : 'follow',
     });
   }
 
-  #get(lastEventId: string | undefined, signal: AbortSignal): Promise<HttpResponse> {
+  #get(lastEventId: string | undefined, control: Control): Promise<HttpResponse> {
     return this.#fetch({
       headers: {
-        ...this.#headers(),
+        ...this.#headers.all,
         accept: 'text/event-stream',
         ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
       },
-      signal,
+      ...control,
     });
   }
 
@@ -135,12 +146,13 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     return this.#options.fetch(this.#endpoint, request);
   }
 
-  #headers(): Record<string, string> {
-    return {
+  #headersNow(): { all: Record<string, string>; post: Record<string, string> } {
+    const all = {
       ...this.#options.headers,
       ...(this.#session !== undefined && { 'mcp-session-id': this.#session }),
       ...(this.#protocolVersion !== undefined && { 'mcp-protocol-version': this.#protocolVersion }),
     };
+    return { all, post: { ...all, ...POST_HEADERS } };
   }
 
   // ── Receiving ───────────────────────────────────────────────────────────────
@@ -148,15 +160,16 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   /** Takes over what the answer to `initialize` says of the session, and where it came from. */
   #adopt(response: HttpResponse): void {
     this.#session = response.headers.get('mcp-session-id') ?? undefined;
+    this.#headers = this.#headersNow();
     if (response.url !== '') this.#endpoint = new URL(response.url);
   }
 
-  async #answer(id: RequestId, response: HttpResponse, signal: AbortSignal): Promise<void> {
+  async #answer(id: RequestId, response: HttpResponse, control: Control): Promise<void> {
     switch (mediaType(response)) {
       case 'application/json':
         return this.#answerWithJson(id, response);
       case 'text/event-stream':
-        return this.#answerWithStream(id, response, signal);
+        return this.#answerWithStream(id, response, control);
       default:
         discard(response);
         throw new ConnectionError(
@@ -175,7 +188,8 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   /** Reads the stream of one request; when it breaks and has event ids, goes on where it broke. */
-  async #answerWithStream(id: RequestId, response: HttpResponse, signal: AbortSignal): Promise<void> {
+  async #answerWithStream(id: RequestId, response: HttpResponse, control: Control): Promise<void> {
+    const { signal } = control;
     let lastEventId: string | undefined;
     let delayMs = RESUME_DELAY_MS;
     let fruitless = 0;
@@ -203,14 +217,14 @@ export class StreamableHttpTransport implements JsonRpcTransport {
         );
       });
       if (broken === undefined) return;
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       fruitless = progressed ? 0 : fruitless + 1;
       if (lastEventId === undefined || fruitless > MAX_FRUITLESS_RESUMES) throw broken;
       await wait(delayMs, signal);
       // Whatever resuming meets: what is known of the request is that it left.
-      const resumed = await this.#get(lastEventId, signal).catch(() => undefined);
+      const resumed = await this.#get(lastEventId, control).catch(() => undefined);
       if (resumed === undefined) {
-        signal.throwIfAborted();
+        signal?.throwIfAborted();
         throw broken;
       }
       current = resumed;
@@ -244,11 +258,11 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   // ── Endings ─────────────────────────────────────────────────────────────────
 
-  async #refused(message: JSONRPCMessage, response: HttpResponse, signal: AbortSignal): Promise<void> {
+  async #refused(message: JSONRPCMessage, response: HttpResponse, control: Control): Promise<void> {
     const refusal = await readRefusal(response);
     const answer = isRequest(message) ? answerIn(refusal.body, message.id) : undefined;
     if (answer !== undefined && response.status !== 404) return this.#sink?.message(answer);
-    if (await this.#isForgotten(response.status, signal)) {
+    if (await this.#isForgotten(response.status, control)) {
       const reason = connectionLost(
         `The server has forgotten the session (HTTP ${response.status})`,
         'rejected',
@@ -264,11 +278,11 @@ export class StreamableHttpTransport implements JsonRpcTransport {
    * 404 says so. Many servers say 400 instead, which can mean anything: one that refuses a ping in the same
    * way refuses the session.
    */
-  async #isForgotten(status: number, signal: AbortSignal): Promise<boolean> {
+  async #isForgotten(status: number, control: Control): Promise<boolean> {
     if (this.#session === undefined) return false;
     if (status !== 400) return status === 404;
     const ping: JSONRPCMessage = { jsonrpc: '2.0', id: 'is-the-session-known', method: 'ping' };
-    const response = await this.#post(ping, signal, () => {}).catch(() => undefined);
+    const response = await this.#post(ping, { ...control, sent: () => {} }).catch(() => undefined);
     if (response !== undefined) discard(response);
     return response?.status === 400 || response?.status === 404;
   }

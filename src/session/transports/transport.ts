@@ -1,5 +1,6 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import type { McpFleetError } from '../../core/errors.js';
+import type { StopSignal } from '../../core/stop-signal.js';
 import type { TransportKind } from '../session.js';
 
 /** Carries JSON-RPC messages to one server and back, for the life of one session. */
@@ -29,7 +30,7 @@ export interface TransportSink {
 }
 
 export interface SendContext {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: StopSignal | undefined;
   /** Called when the first byte may have left. */
   sent(): void;
 }

@@ -1,18 +1,18 @@
+import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { describe, expect, test, vi } from 'vitest';
 import { TimeoutError } from '../../../src/core/errors.js';
 import { foreignFetch } from '../../../src/net/foreign-fetch.js';
-import type { HttpFetch } from '../../../src/net/http.js';
 
 const url = new URL('http://127.0.0.1:9/mcp');
 
-function failing(thrown: unknown): HttpFetch {
+function failing(thrown: unknown) {
   return foreignFetch(() => Promise.reject(thrown));
 }
 
 describe('the fetch', () => {
   test('gets what fetch knows, and nothing else', async () => {
     const response = new Response('x');
-    const fetch = vi.fn<HttpFetch>(async () => response);
+    const fetch = vi.fn<FetchLike>(async () => response);
     const { signal } = new AbortController();
     const init = { method: 'POST', headers: { a: 'b' }, body: 'x', signal, redirect: 'manual' } as const;
     expect(await foreignFetch(fetch)(url, { ...init, sent: () => {} })).toBe(response);
@@ -20,7 +20,7 @@ describe('the fetch', () => {
   });
 
   test('gets an empty init where there is none', async () => {
-    const fetch = vi.fn<HttpFetch>(async () => new Response('x'));
+    const fetch = vi.fn<FetchLike>(async () => new Response('x'));
     await foreignFetch(fetch)(url);
     expect(fetch.mock.calls).toStrictEqual([[url, {}]]);
   });
@@ -29,7 +29,7 @@ describe('the fetch', () => {
 describe('sent', () => {
   test('is called before the fetch: what it does with the bytes nobody knows', async () => {
     const order: string[] = [];
-    const fetch: HttpFetch = async () => {
+    const fetch: FetchLike = async () => {
       order.push('fetch');
       return new Response('x');
     };
@@ -38,7 +38,7 @@ describe('sent', () => {
   });
 
   test('is not called when the signal has aborted already, and neither is the fetch', async () => {
-    const fetch = vi.fn<HttpFetch>(async () => new Response('x'));
+    const fetch = vi.fn<FetchLike>(async () => new Response('x'));
     const sent = vi.fn();
     const reason = { why: 'enough' };
     const answer = foreignFetch(fetch)(url, { signal: AbortSignal.abort(reason), sent });
@@ -69,7 +69,7 @@ describe('a failure', () => {
   });
 
   test('thrown before there is a promise is told in our terms too', async () => {
-    const fetch: HttpFetch = () => {
+    const fetch: FetchLike = () => {
       throw new RangeError('x');
     };
     await expect(foreignFetch(fetch)(url)).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
@@ -78,7 +78,7 @@ describe('a failure', () => {
   test('after an abort is the very reason, whatever the fetch throws', async () => {
     const controller = new AbortController();
     const reason = { why: 'enough' };
-    const fetch: HttpFetch = () =>
+    const fetch: FetchLike = () =>
       new Promise((_resolve, reject) => {
         controller.signal.addEventListener('abort', () => reject(new TypeError('fetch failed')));
       });

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { ConnectionError, McpFleetError, RemoteError, TimeoutError } from '../../../src/core/errors.js';
 import { SdkSession, type SdkSessionOptions } from '../../../src/session/sdk-session.js';
@@ -8,8 +7,6 @@ import { rejection } from '../client/fakes.js';
 import { INITIALIZED, initializing, lastId, type Script, ScriptedTransport } from './scripted-transport.js';
 
 const NEVER = new AbortController().signal;
-// The SDK leaves a listener on it for each request.
-setMaxListeners(0, NEVER);
 
 function options(more: Partial<SdkSessionOptions> = {}) {
   const told: [keyof SessionObserver, unknown][] = [];
@@ -27,6 +24,7 @@ function options(more: Partial<SdkSessionOptions> = {}) {
     observer,
     redact: (text) => text.replaceAll('canary', '*'),
     signal: NEVER,
+    onEnding: () => {},
     ...more,
   };
   return { made, told };
