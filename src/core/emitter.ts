@@ -13,9 +13,15 @@ type Listener<Event> = (event: Event) => void;
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
   readonly #onListenerError: (error: unknown, name: keyof Events) => void;
+  readonly #onInterest: (name: keyof Events, wanted: boolean) => void;
 
-  constructor(onListenerError: (error: unknown, name: keyof Events) => void) {
+  /** @param onInterest told of an event's first listener, and of its last when that has gone */
+  constructor(
+    onListenerError: (error: unknown, name: keyof Events) => void,
+    onInterest: (name: keyof Events, wanted: boolean) => void = () => {},
+  ) {
     this.#onListenerError = onListenerError;
+    this.#onInterest = onInterest;
   }
 
   on<Name extends keyof Events>(
@@ -27,6 +33,7 @@ export class Emitter<Events extends object> {
     if (signal?.aborted) return () => {};
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners.add(listener));
+    if (listeners.size === 1) this.#onInterest(name, true);
 
     const unsubscribe = () => {
       this.off(name, listener);
@@ -37,7 +44,8 @@ export class Emitter<Events extends object> {
   }
 
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): void {
-    this.#listeners.get(name)?.delete(listener);
+    const listeners = this.#listeners.get(name);
+    if (listeners?.delete(listener) && listeners.size === 0) this.#onInterest(name, false);
   }
 
   /** The next event of that name. Rejects with the signal's reason when aborted first. */

@@ -5,7 +5,7 @@ import type {
   ResourceTemplate,
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { ToolCall } from '../calls/interceptors.js';
+import type { ToolCall } from '../calls/tool-call.js';
 import type { McpClientEvents } from '../client/events.js';
 import type { ServerSnapshot } from '../client/snapshot.js';
 import type { McpFleetError } from '../core/errors.js';

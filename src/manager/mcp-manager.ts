@@ -7,7 +7,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
-import type { McpClientEvents } from '../client/events.js';
+import { toolCall } from '../calls/tool-call.js';
 import { McpClient } from '../client/mcp-client.js';
 import {
   check,
@@ -21,7 +21,7 @@ import {
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { concurrentMap } from '../core/concurrent-map.js';
-import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
+import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
 import {
   asFleetError,
   ConfigError,
@@ -45,7 +45,9 @@ import {
   type ServerFilter,
   type ServersDiff,
 } from './fleet.js';
-import { looksHashed, plainAddress, type ToolAddress, type ToolNames, toolNames } from './tool-names.js';
+import { FleetEvents } from './fleet-events.js';
+import { FleetTools } from './fleet-tools.js';
+import { looksHashed, mayBeOf, plainAddress, type ToolAddress } from './tool-names.js';
 
 export interface McpManagerOptions extends ServerDefaults {
   /** By name: `^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`, without `__`, and none of `__proto__`, `constructor`, `prototype`. */
@@ -62,17 +64,6 @@ export const MANAGER_DEFAULTS = {
   drainTimeoutMs: DRAIN_TIMEOUT_MS,
 } as const satisfies McpManagerOptions;
 
-const CLIENT_EVENTS = [
-  'status',
-  'refresh',
-  'catalog',
-  'call',
-  'circuit',
-  'resource',
-  'log',
-  'error',
-] as const;
-
 const optionsSchema = serverDefaultsSchema.extend({
   servers: z.record(z.string(), z.unknown(), { error: 'expected an object of servers by name' }).optional(),
   connectConcurrency: count.optional(),
@@ -82,13 +73,13 @@ const optionsSchema = serverDefaultsSchema.extend({
 /** Many MCP servers behind one object: it owns one {@link McpClient} per server. */
 export class McpManager implements AsyncDisposable {
   readonly #clients = new Map<string, McpClient>();
+  readonly #tools = new FleetTools(this.#clients);
   /** What each server was made from, to tell whether a new configuration differs. */
   readonly #fingerprints = new Map<string, string>();
   readonly #defaults: ServerDefaults;
   readonly #connectConcurrency: number;
   readonly #drainTimeoutMs: number;
-  readonly #events: Emitter<McpManagerEvents>;
-  readonly #forwarding = new WeakMap<McpClient, Unsubscribe>();
+  readonly #events = new FleetEvents();
   readonly #leaving = new Set<Promise<void>>();
   #connectOnAdd = false;
   #closed: Promise<void> | undefined;
@@ -100,9 +91,6 @@ export class McpManager implements AsyncDisposable {
     this.#defaults = defaults;
     this.#connectConcurrency = connectConcurrency ?? MANAGER_DEFAULTS.connectConcurrency;
     this.#drainTimeoutMs = drainTimeoutMs ?? MANAGER_DEFAULTS.drainTimeoutMs;
-    this.#events = new Emitter((thrown, event) => {
-      if (event !== 'error') this.#events.emit('error', { during: 'listener', error: asFleetError(thrown) });
-    });
     checkServers(servers);
     for (const [name, config] of Object.entries(servers)) this.#add(name, config);
   }
@@ -186,7 +174,7 @@ export class McpManager implements AsyncDisposable {
 
     const leaving = [...updated, ...removed].map((name) => this.client(name));
     // From here on their names speak of others.
-    for (const name of updated) this.#forwarding.get(this.client(name))?.();
+    for (const name of updated) this.#events.unfollow(this.client(name));
     for (const name of removed) {
       this.#clients.delete(name);
       this.#fingerprints.delete(name);
@@ -204,16 +192,7 @@ export class McpManager implements AsyncDisposable {
     options: ListOptions & ServerFilter = {},
   ): Promise<{ tools: FleetTool[]; failed: ServerFailure[] }> {
     const { done, failed } = await this.#each(options, (client, request) => client.listTools(request));
-    const names = this.#names();
-    const tools = done.flatMap(({ client, value }) =>
-      value.map((tool) => ({
-        ...tool,
-        name: names.nameOf(client.name, tool.name),
-        server: client.name,
-        toolName: tool.name,
-      })),
-    );
-    return { tools, failed };
+    return { tools: done.flatMap(({ client, value }) => this.#tools.of(client.name, value)), failed };
   }
 
   /**
@@ -223,10 +202,9 @@ export class McpManager implements AsyncDisposable {
    */
   async callTool(call: FleetToolCall, options: CallOptions = {}): Promise<CallToolResult> {
     this.#refuseWhenClosed();
-    const { server, ...toolCall } = call;
-    if (server !== undefined) return this.client(server).callTool(toolCall, options);
-    const address = await this.#addressOf(call.name, options);
-    return this.client(address.server).callTool({ ...toolCall, name: address.toolName }, options);
+    const { name, server } = call;
+    const address = server === undefined ? await this.#addressOf(name, options) : { server, toolName: name };
+    return this.client(address.server).callTool(toolCall(address.toolName, call), options);
   }
 
   /**
@@ -391,10 +369,7 @@ export class McpManager implements AsyncDisposable {
 
   #add(name: string, config: ServerConfig): McpClient {
     const client = new McpClient(name, config, this.#defaults);
-    const forwarding = CLIENT_EVENTS.map((event) => this.#forward(client, event));
-    this.#forwarding.set(client, () => {
-      for (const stop of forwarding) stop();
-    });
+    this.#events.follow(client);
     this.#clients.set(name, client);
     this.#fingerprints.set(name, canonicalJson(config));
     // Its outcome shows in the status.
@@ -402,15 +377,12 @@ export class McpManager implements AsyncDisposable {
     return client;
   }
 
-  #forward<Name extends keyof McpClientEvents>(client: McpClient, name: Name): Unsubscribe {
-    return client.on(name, (event) => this.#events.emit(name, event as McpManagerEvents[Name]));
-  }
-
   /** Drains and closes a client that is no longer in the set; `close` waits for it too. */
   async #leave(client: McpClient): Promise<void> {
     const left = client.close({ drainTimeoutMs: this.#drainTimeoutMs });
     this.#leaving.add(left);
     await left;
+    this.#events.unfollow(client);
     this.#leaving.delete(left);
   }
 
@@ -446,25 +418,23 @@ export class McpManager implements AsyncDisposable {
     return names.map((name) => this.client(name));
   }
 
-  /** The names of all tools that are known at this moment. */
-  #names(): ToolNames {
-    const tools = [...this.#clients.values()].flatMap((client) =>
-      client.knownTools.map((tool) => ({ server: client.name, toolName: tool.name })),
-    );
-    return toolNames(tools);
-  }
-
   /** @throws {UnknownToolError} */
   async #addressOf(name: string, options: CallOptions): Promise<ToolAddress> {
     const plain = plainAddress(name);
     const readable = plain !== undefined && this.#clients.has(plain.server);
     if (readable && !looksHashed(name)) return plain;
-    const known = this.#names().addressOf(name);
+    const known = this.#tools.names.addressOf(name);
     if (known !== undefined) return known;
     // A hashed name cannot be read back: the lists that are not known yet may hold it.
     const { signal, timeoutMs } = options;
-    await this.listTools({ ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) });
-    const names = this.#names();
+    const servers = [...this.#clients.keys()].filter((server) => mayBeOf(name, server));
+    await this.listTools({
+      // For a name of no server here, all of them: to tell which names are near.
+      ...(servers.length > 0 && { server: servers }),
+      ...(signal && { signal }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    });
+    const { names } = this.#tools;
     const found = names.addressOf(name);
     if (found !== undefined) return found;
     if (readable) return plain;

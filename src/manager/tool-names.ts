@@ -5,6 +5,8 @@ const SAFE = /^[A-Za-z0-9_-]+$/;
 const MAX_LENGTH = 64;
 const SEPARATOR = '__';
 const HASH_LENGTH = 10;
+/** What is left of a name that is cut, before `_` and the hash. */
+const KEPT_LENGTH = MAX_LENGTH - HASH_LENGTH - 1;
 const HASHED = /_[0-9a-f]{10}$/;
 
 /** A server's own tool. */
@@ -26,13 +28,18 @@ export function qualifiedName({ server, toolName }: ToolAddress, salt = 0): stri
     .update(JSON.stringify([server, toolName, salt]))
     .digest('hex')
     .slice(0, HASH_LENGTH);
-  const kept = plain.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, MAX_LENGTH - HASH_LENGTH - 1);
+  const kept = plain.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, KEPT_LENGTH);
   return `${kept}_${hash}`;
 }
 
 /** Whether a name may be a hashed one. A plain name can look the same: only the lists of tools tell. */
 export function looksHashed(name: string): boolean {
   return HASHED.test(name);
+}
+
+/** Whether a name may be one of a server's tools: what is cut and hashed still begins with the server's name. */
+export function mayBeOf(name: string, server: string): boolean {
+  return name.startsWith(`${server}${SEPARATOR}`.slice(0, KEPT_LENGTH));
 }
 
 /** The server and tool that a name speaks of if it is a plain one; a hashed one cannot be read back. */

@@ -221,3 +221,31 @@ describe('once', () => {
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 });
+
+describe('interest', () => {
+  test('is told with the first listener of an event and when the last has gone', () => {
+    const told: unknown[] = [];
+    const events = new Emitter<{ tick: number; tock: number }>(
+      () => {},
+      (name, wanted) => told.push([name, wanted]),
+    );
+    const first = events.on('tick', () => {});
+    const second = events.on('tick', () => {});
+    events.on('tock', () => {});
+    first();
+    first();
+    expect(told).toEqual([
+      ['tick', true],
+      ['tock', true],
+    ]);
+    second();
+    events.off('tick', () => {});
+    expect(told.slice(2)).toEqual([['tick', false]]);
+    void events.once('tick');
+    events.emit('tick', 1);
+    expect(told.slice(3)).toEqual([
+      ['tick', true],
+      ['tick', false],
+    ]);
+  });
+});

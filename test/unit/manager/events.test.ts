@@ -33,6 +33,22 @@ describe('events', () => {
     expect(new Set(told.map(([, server]) => server))).toEqual(new Set(['b']));
   });
 
+  test('that somebody wants later come from servers old and new, and no more when nobody does', async () => {
+    await using fake = fakeServer(offering(['one']));
+    await using manager = new McpManager({ servers: { a: fake.config } });
+    await manager.callTool({ name: 'a__one' });
+    const told: string[] = [];
+    const stop = manager.on('call', ({ server }) => told.push(server));
+    manager.addServer('b', fake.config);
+    await manager.callTool({ name: 'a__one' });
+    await manager.callTool({ name: 'b__one' });
+    stop();
+    await manager.callTool({ name: 'b__one' });
+    manager.on('call', ({ server }) => told.push(`${server} again`));
+    await manager.callTool({ name: 'a__one' });
+    expect(told).toEqual(['a', 'b', 'a again']);
+  });
+
   test('of a call say how it ended and never what it was about', async () => {
     await using fake = fakeServer(
       offering(['fine', 'bad'], (name) => ({ ...text('x'), isError: name === 'bad' })),

@@ -55,6 +55,29 @@ describe('listTools', () => {
     );
   });
 
+  test('hands out copies: what one caller does to a tool no other sees', async () => {
+    await using fake = fakeServer(offering(['one']));
+    await using manager = new McpManager({ servers: { a: fake.config } });
+    const [first] = (await manager.listTools()).tools;
+    if (first !== undefined) first.name = 'changed';
+    expect((await manager.listTools()).tools.map(({ name }) => name)).toEqual(['a__one']);
+    expect(textOf(await manager.callTool({ name: 'a__one' }))).toBe('one');
+  });
+
+  test('names tools anew when a server comes or goes', async () => {
+    // Both would be called the same.
+    const odd = (name: string) => fakeServer(offering([name]));
+    await using one = odd('x y');
+    await using two = odd('x y');
+    await using manager = new McpManager({ servers: { a: one.config } });
+    const names = async () => (await manager.listTools()).tools.map(({ name }) => name);
+    const [alone] = await names();
+    manager.addServer('b', two.config);
+    expect(await names()).toEqual([alone, qualifiedName({ server: 'b', toolName: 'x y' })]);
+    await manager.removeServer('a');
+    expect(await names()).toEqual([qualifiedName({ server: 'b', toolName: 'x y' })]);
+  });
+
   test('asks again only when told to', async () => {
     const names = ['one'];
     await using fake = fakeServer(offering(names));

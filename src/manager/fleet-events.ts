@@ -1,0 +1,71 @@
+import type { McpClientEvents } from '../client/events.js';
+import type { McpClient } from '../client/mcp-client.js';
+import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
+import { asFleetError } from '../core/errors.js';
+import type { McpManagerEvents } from './fleet.js';
+
+type EventName = keyof McpManagerEvents;
+type Listening = Map<EventName, Unsubscribe>;
+
+/**
+ * The events of a manager: its own, and those of its clients. A client is listened to only for what somebody
+ * here listens to, so that nobody builds events that nobody hears.
+ */
+export class FleetEvents {
+  readonly #emitter: Emitter<McpManagerEvents> = new Emitter(
+    (thrown, name) => {
+      if (name !== 'error') this.#emitter.emit('error', { during: 'listener', error: asFleetError(thrown) });
+    },
+    (name, wanted) => this.#interest(name, wanted),
+  );
+  readonly #clients = new Map<McpClient, Listening>();
+  readonly #wanted = new Set<EventName>();
+
+  on<Name extends EventName>(
+    name: Name,
+    listener: (event: McpManagerEvents[Name]) => void,
+    options?: ListenOptions,
+  ): Unsubscribe {
+    return this.#emitter.on(name, listener, options);
+  }
+
+  off<Name extends EventName>(name: Name, listener: (event: McpManagerEvents[Name]) => void): void {
+    this.#emitter.off(name, listener);
+  }
+
+  once<Name extends EventName>(name: Name, options?: ListenOptions): Promise<McpManagerEvents[Name]> {
+    return this.#emitter.once(name, options);
+  }
+
+  emit<Name extends EventName>(name: Name, event: McpManagerEvents[Name]): void {
+    this.#emitter.emit(name, event);
+  }
+
+  /** Passes on the events of `client` from now on. */
+  follow(client: McpClient): void {
+    const listening: Listening = new Map();
+    this.#clients.set(client, listening);
+    for (const name of this.#wanted) this.#listen(client, listening, name);
+  }
+
+  unfollow(client: McpClient): void {
+    for (const stop of this.#clients.get(client)?.values() ?? []) stop();
+    this.#clients.delete(client);
+  }
+
+  #interest(name: EventName, wanted: boolean): void {
+    if (wanted) this.#wanted.add(name);
+    else this.#wanted.delete(name);
+    for (const [client, listening] of this.#clients) {
+      if (wanted) this.#listen(client, listening, name);
+      else listening.get(name)?.();
+    }
+  }
+
+  #listen(client: McpClient, listening: Listening, name: EventName): void {
+    // The manager's own; no client has it.
+    if (name === 'servers') return;
+    const pass = (event: McpClientEvents[typeof name]) => this.#emitter.emit(name, event);
+    listening.set(name, client.on(name, pass));
+  }
+}
