@@ -1,5 +1,6 @@
 import type { Deadline } from '../core/deadline.js';
 import { McpFleetError } from '../core/errors.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { CallQueue } from './call-queue.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 import type { Repeatability } from './delivery.js';
@@ -13,7 +14,7 @@ export interface CallPathOptions<Session> {
   retry: RetryPolicy;
   breaker: CircuitBreaker | undefined;
   /** The session there is, or the outcome of the attempt to get one. */
-  ready(signal: AbortSignal): Promise<Session>;
+  ready(signal: StopSignal): Promise<Session>;
   /** What the end of an attempt says of the server. */
   onSign(sign: Sign): void;
 }
@@ -34,7 +35,7 @@ export class CallPath<Session> {
   }
 
   async run<Result>(
-    send: (session: Session, signal: AbortSignal) => Promise<Result>,
+    send: (session: Session, signal: StopSignal) => Promise<Result>,
     repeatability: Repeatability,
     call: RunningCall,
   ): Promise<Result> {
@@ -46,7 +47,7 @@ export class CallPath<Session> {
   }
 
   async #attempt<Result>(
-    send: (session: Session, signal: AbortSignal) => Promise<Result>,
+    send: (session: Session, signal: StopSignal) => Promise<Result>,
     deadline: Deadline,
   ): Promise<Result> {
     const { breaker, ready, onSign } = this.#options;

@@ -1,4 +1,5 @@
 import { McpFleetError } from '../core/errors.js';
+import type { StopSignal } from '../core/stop-signal.js';
 
 interface Waiter {
   admit(): void;
@@ -25,7 +26,7 @@ export class CallQueue {
   }
 
   /** @throws {McpFleetError} `QUEUE_FULL`; the signal's reason when aborted before or while waiting */
-  async run<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+  async run<Result>(work: () => Promise<Result>, signal: StopSignal): Promise<Result> {
     signal.throwIfAborted();
     if (this.#running < this.#maxConcurrency) this.#running++;
     else await this.#turn(signal);
@@ -36,7 +37,7 @@ export class CallQueue {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: StopSignal): Promise<void> {
     if (this.#waiting.size >= this.#maxQueue) {
       throw new McpFleetError(
         'QUEUE_FULL',

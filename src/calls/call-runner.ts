@@ -1,6 +1,8 @@
 import { Deadline } from '../core/deadline.js';
 import {
+  CircuitOpenError,
   ConnectionError,
+  type Delivery,
   describeThrown,
   McpFleetError,
   OutcomeUnknownError,
@@ -31,6 +33,8 @@ export interface CallRunnerOptions {
   server: string;
   /** Where a call names none. */
   timeoutMs: number;
+  /** Whether anybody wants to know how calls end. */
+  isHeard(): boolean;
   onCall(report: CallReport): void;
 }
 
@@ -104,7 +108,8 @@ export class CallRunner {
     const delivery = worseDelivery(call.delivery, error.delivery);
     const fateUnknown =
       delivery === 'unknown' && (error instanceof ConnectionError || delivery !== error.delivery);
-    if (subject.method !== 'tools/call' || !fateUnknown) return error;
+    if (subject.method !== 'tools/call' || !fateUnknown)
+      return delivery === error.delivery ? error : withDelivery(error, delivery, server);
     return new OutcomeUnknownError(`It is not known whether the tool ${subject.name} ran: ${error.message}`, {
       server,
       retryAfterMs: error.retryAfterMs,
@@ -119,6 +124,7 @@ export class CallRunner {
     startedAt: number,
     thrown?: unknown,
   ): void {
+    if (!this.#options.isHeard()) return;
     this.#options.onCall({
       ...subject,
       outcome,
@@ -128,6 +134,16 @@ export class CallRunner {
       ...(outcome === 'failed' && { error: asReported(thrown) }),
     });
   }
+}
+
+/** The same error, with what is known of the request as a whole. */
+function withDelivery(error: McpFleetError, delivery: Delivery | undefined, server: string): McpFleetError {
+  const { code, message, retryable, retryAfterMs } = error;
+  const details = { server, delivery, retryable, retryAfterMs, cause: error };
+  if (error instanceof ConnectionError)
+    return new ConnectionError(error.code, message, { ...details, httpStatus: error.httpStatus });
+  if (error instanceof CircuitOpenError) return new CircuitOpenError(message, details);
+  return new McpFleetError(code, message, details);
 }
 
 function asReported(thrown: unknown): McpFleetError {

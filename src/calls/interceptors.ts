@@ -1,9 +1,7 @@
-import type { CallToolRequest, CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
+import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
 import { abortable } from '../core/abort.js';
 import { type ErrorDetails, McpFleetError, TimeoutError } from '../core/errors.js';
-
-/** A tool call as `tools/call` takes it. */
-export type ToolCall = Pick<CallToolRequest['params'], 'name' | 'arguments' | '_meta'>;
+import type { ToolCall } from './tool-call.js';
 
 /** Wraps each tool call: gets the next handler, returns one that may look, change, answer or refuse. */
 export type CallInterceptor = (next: CallHandler) => CallHandler;

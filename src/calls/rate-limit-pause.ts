@@ -12,7 +12,9 @@ export class RateLimitPause {
   /** Takes note of an error that says when to come back. */
   note(error: McpFleetError): void {
     if (error.code !== 'RATE_LIMITED' || error.retryAfterMs === undefined) return;
-    this.#until = performance.now() + Math.min(error.retryAfterMs, LONGEST_PAUSE_MS);
+    const until = performance.now() + Math.min(error.retryAfterMs, LONGEST_PAUSE_MS);
+    // Of several answers to calls that were under way together, the one that asks for most counts.
+    this.#until = Math.max(this.#until, until);
   }
 
   /** @throws {ConnectionError} `RATE_LIMITED` at once, when the pause is longer than the deadline */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { canonicalJson } from '../core/canonical-json.js';
+import type { RunningCall } from './running-call.js';
 
 export interface CacheOptions {
   /** How long lists stay known without a `list_changed`. Milliseconds. @default 300_000 */
@@ -27,6 +28,24 @@ export class ResultCache {
     this.#results = new LRUCache({ max: maxEntries });
   }
 
+  /** The result there is, or the one that `ask` gives, which is then kept if it is worth it. */
+  async through<Result extends object>(
+    question: unknown,
+    ttlMs: number,
+    call: RunningCall,
+    ask: () => Promise<Result>,
+    isWorthKeeping: (result: Result) => boolean = () => true,
+  ): Promise<Result> {
+    const known = this.get<Result>(question);
+    if (known !== undefined) {
+      call.cached = true;
+      return known;
+    }
+    const result = await ask();
+    if (isWorthKeeping(result)) this.set(question, result, ttlMs);
+    return result;
+  }
+
   get<Result extends object>(question: unknown): Result | undefined {
     const result = this.#results.get(canonicalJson(question));
     return result === undefined ? undefined : (structuredClone(result) as Result);
@@ -34,6 +53,10 @@ export class ResultCache {
 
   set(question: unknown, result: object, ttlMs: number): void {
     this.#results.set(canonicalJson(question), structuredClone(result), { ttl: ttlMs });
+  }
+
+  delete(question: unknown): void {
+    this.#results.delete(canonicalJson(question));
   }
 
   clear(): void {

@@ -29,7 +29,7 @@ export interface RetryPolicy {
 
 /**
  * Runs `attempt` until it succeeds, may not be repeated, or nothing is left of attempts, budget or time.
- * p-retry runs the loop; the rules and the wait between attempts are ours.
+ * p-retry runs the loop of the repetitions; the rules and the wait between attempts are ours.
  */
 export async function withRetries<Result>(
   attempt: () => Promise<Result>,
@@ -38,31 +38,31 @@ export async function withRetries<Result>(
   call: RunningCall,
 ): Promise<Result> {
   let thrown: unknown;
-  const attempts = pRetry(
-    async () => {
-      call.attempts++;
-      try {
-        const result = await attempt();
-        policy.budget.earn();
-        return result;
-      } catch (error) {
-        thrown = error;
-        if (error instanceof McpFleetError) call.delivery = worseDelivery(call.delivery, error.delivery);
-        throw error;
-      }
-    },
-    {
-      retries: Number.POSITIVE_INFINITY,
-      minTimeout: 0,
-      shouldRetry: () =>
-        mayFollow(thrown, repeatability, policy, call).catch((reason) => {
-          thrown = reason;
-          return false;
-        }),
-    },
-  );
+  const once = async () => {
+    call.attempts++;
+    try {
+      const result = await attempt();
+      policy.budget.earn();
+      return result;
+    } catch (error) {
+      thrown = error;
+      if (error instanceof McpFleetError) call.delivery = worseDelivery(call.delivery, error.delivery);
+      throw error;
+    }
+  };
+  const again = () =>
+    mayFollow(thrown, repeatability, policy, call).catch((reason) => {
+      thrown = reason;
+      return false;
+    });
   try {
-    return await attempts;
+    // Nearly every call succeeds at once, and needs no loop.
+    return await once();
+  } catch {
+    if (!(await again())) throw thrown;
+  }
+  try {
+    return await pRetry(once, { retries: Number.POSITIVE_INFINITY, minTimeout: 0, shouldRetry: again });
   } catch {
     // p-retry turns what is no Error into one: the caller gets what was thrown.
     throw thrown;
@@ -81,6 +81,8 @@ async function mayFollow(
   if (thrown.code === 'CIRCUIT_OPEN' || thrown.code === 'QUEUE_FULL') return false;
   const rule = RETRY_RULES[repeatability][thrown.delivery ?? 'unknown'];
   if (rule === 'never') return false;
+  // An attempt of unknown fate still counts when the one after it was refused or never left.
+  if (RETRY_RULES[repeatability][call.delivery ?? 'unknown'] === 'once' && call.attempts > 1) return false;
   if (rule === 'by reason') {
     const resend = resendOfRejected(thrown);
     if (resend === 'never') return false;
@@ -91,7 +93,6 @@ async function mayFollow(
     }
   }
   if (options === false || call.attempts >= options.attempts) return false;
-  if (rule === 'once' && call.attempts > 1) return false;
 
   const { baseDelayMs, maxDelayMs } = options;
   const jitterMs = fullJitter({ baseMs: baseDelayMs, factor: 2, maxMs: maxDelayMs }, call.attempts - 1);

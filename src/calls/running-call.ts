@@ -1,5 +1,6 @@
 import type { Deadline } from '../core/deadline.js';
 import type { Delivery } from '../core/errors.js';
+import type { StopSignal } from '../core/stop-signal.js';
 
 /** One call from its beginning to its end, over all its attempts. */
 export class RunningCall {
@@ -16,7 +17,7 @@ export class RunningCall {
     this.deadline = deadline;
   }
 
-  get signal(): AbortSignal {
+  get signal(): StopSignal {
     return this.deadline.signal;
   }
 }

@@ -3,6 +3,9 @@ import { AuthError, ConnectionError, McpFleetError, TimeoutError } from '../core
 /** Faults of this process or machine: they say nothing of the server. */
 const LOCAL_CODES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EADDRNOTAVAIL', 'EAGAIN', 'ENOENT', 'EACCES']);
 
+/** A foreign error may be its own cause. */
+const MAX_CAUSES = 10;
+
 /** What the end of an attempt says of the server. */
 export type Sign = 'alive' | 'failing' | 'nothing';
 
@@ -30,8 +33,10 @@ export function signOf(thrown: unknown): Sign {
 }
 
 function isLocalFault(error: Error): boolean {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+  let cause: unknown = error;
+  for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++) {
     if (LOCAL_CODES.has(String((cause as NodeJS.ErrnoException).code))) return true;
+    cause = cause.cause;
   }
   return false;
 }

@@ -19,6 +19,8 @@ export class ServerAccess {
   readonly #settings: ServerSettings;
   readonly #http: HttpPath;
   readonly #fetch: HttpFetch;
+  /** What attempts to connect have left behind, and is being ended. */
+  readonly #endings = new Set<Promise<void>>();
 
   constructor(
     server: string,
@@ -58,11 +60,16 @@ export class ServerAccess {
       tokens: this.tokens,
       maxResponseBytes,
       redact: (text) => this.#redact(text),
+      onEnding: (ending) => {
+        this.#endings.add(ending);
+        void ending.finally(() => this.#endings.delete(ending));
+      },
     });
   }
 
   async close(): Promise<void> {
     this.tokens?.close();
+    await Promise.all(this.#endings);
     await this.#http.close();
   }
 

@@ -4,6 +4,7 @@ import { canonicalJson } from '../core/canonical-json.js';
 import { Deadline } from '../core/deadline.js';
 import { ConnectionError, type McpFleetError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { ListEntries, ListKind, ListPage } from '../session/session.js';
 
 const MAX_PAGES = 100;
@@ -45,8 +46,10 @@ export interface CatalogRequest {
   /** Ask the server even if the list is known. */
   fresh?: boolean | undefined;
   /** Ends this caller's wait. */
-  signal: AbortSignal;
+  signal: StopSignal;
   timeoutMs?: number | undefined;
+  /** Told how many requests the reading took that this caller waited for, whatever its outcome. */
+  onAttempts?: (attempts: number) => void;
 }
 
 type Entry = ListEntries[ListKind];
@@ -65,6 +68,8 @@ interface Shelf {
   /** What was last seen, known or not any more: what changes are told against. */
   seen?: KnownList | undefined;
   loading: SingleFlight<KnownList>;
+  /** The latest that was begun. */
+  reading?: RunningCall;
 }
 
 /** The lists of one server: read whole, remembered until told otherwise, compared when they change. */
@@ -88,12 +93,18 @@ export class Catalog {
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
   async get<Kind extends ListKind>(
     kind: Kind,
-    { fresh = false, signal, timeoutMs = 0 }: CatalogRequest,
+    { fresh = false, signal, timeoutMs = 0, onAttempts }: CatalogRequest,
   ): Promise<KnownList<Kind>> {
     const known = fresh ? undefined : this.known(kind);
     if (known !== undefined) return known;
     const shelf = this.#shelf(kind);
-    return (await shelf.loading.run(() => this.#load(kind, shelf, timeoutMs), signal)) as KnownList<Kind>;
+    const loading = shelf.loading.run(() => this.#load(kind, shelf, timeoutMs), signal);
+    const { reading } = shelf;
+    try {
+      return (await loading) as KnownList<Kind>;
+    } finally {
+      onAttempts?.(reading?.attempts ?? 0);
+    }
   }
 
   /** How many entries the list had when it was last read; known or not any more. */
@@ -136,7 +147,8 @@ export class Catalog {
     const timeoutMs = Math.max(this.#options.timeoutMs, askedMs);
     const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
     try {
-      const byKey = this.#byKey(kind, await this.#pages(kind, new RunningCall(deadline)));
+      shelf.reading = new RunningCall(deadline);
+      const byKey = this.#byKey(kind, await this.#pages(kind, shelf.reading));
       const list: KnownList = { entries: [...byKey.values()], byKey, readAt: performance.now() };
       const { seen } = shelf;
       shelf.seen = shelf.known = list;

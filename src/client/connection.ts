@@ -1,8 +1,8 @@
-import { abortable } from '../core/abort.js';
 import { fullJitter } from '../core/backoff.js';
 import { Deadline } from '../core/deadline.js';
 import { asFleetError, McpFleetError, notSent, TimeoutError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { NEXT_STATUSES, type ServerStatus } from './status.js';
 
@@ -11,6 +11,8 @@ const RECONNECT_BACKOFF = { baseMs: 1_000, factor: 1.6, maxMs: 60_000 };
 const MAX_RETRY_AFTER_MS = 300_000;
 /** A session that lasted so long shows that the server is well: the next backoff starts over. */
 const STABLE_AFTER_MS = 30_000;
+/** A server that never was there is tried so often as fast as callers ask: it may just be starting. */
+const PROMPT_ATTEMPTS = 2;
 /** Where only a person can help, callers get the known error at once for so long before it is tried again. */
 const FAILED_FOR_MS = 30_000;
 
@@ -25,6 +27,14 @@ type State =
     }
   | { readonly status: 'reconnecting'; readonly error: McpFleetError; readonly timer?: NodeJS.Timeout }
   | { readonly status: 'failed'; readonly error: McpFleetError; readonly until: number };
+
+/** Somebody who waits for a session that others are to open. */
+interface Waiter {
+  /** For a server that was there before: not for the next attempt, but for one that succeeds. */
+  readonly persistent: boolean;
+  resolve(session: Session): void;
+  reject(error: unknown): void;
+}
 
 export interface ConnectionOptions {
   open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
@@ -45,8 +55,7 @@ export class Connection {
   #state: State = { status: 'idle' };
   #since = Date.now();
   #failures = 0;
-  /** Those who wait for a server that was there before: not for one attempt, but for one that succeeds. */
-  readonly #waiters = new Set<{ resolve(session: Session): void; reject(error: McpFleetError): void }>();
+  readonly #waiters = new Set<Waiter>();
   #lastSession: Session | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -77,21 +86,22 @@ export class Connection {
   }
 
   /**
-   * A session to send with: the one there is, or, for a server that was there before, the next one. A server
-   * that never was there is tried now, and the outcome holds for all who ask meanwhile.
+   * A session to send with: the one there is, or the next one. For a server that was there before that may take
+   * several attempts; of one that never was there, the outcome of the next attempt holds for all who ask.
    */
-  async ready(signal: AbortSignal): Promise<Session> {
+  async ready(signal: StopSignal): Promise<Session> {
     const state = this.#state;
     if ('session' in state) return state.session;
     if (state.status === 'failed' && performance.now() < state.until) throw state.error;
-    if (state.status !== 'reconnecting' || this.#lastSession === undefined) return this.connect(signal);
-    // Right after the loss there is no reason to let callers wait for the backoff.
-    if (this.#failures <= 1) this.#tryNow();
-    return abortable(this.#next(), signal);
+    if (state.status !== 'reconnecting') return this.connect(signal);
+    const persistent = this.#lastSession !== undefined;
+    // At first there is no reason to let callers wait for the backoff; later they must not defeat it.
+    if (this.#failures <= (persistent ? 1 : PROMPT_ATTEMPTS)) this.#tryNow();
+    return this.#next(persistent, signal);
   }
 
   /** As {@link ready}, but tries now, also where only a person could help: perhaps one did. */
-  async connect(signal: AbortSignal): Promise<Session> {
+  async connect(signal: StopSignal): Promise<Session> {
     if ('session' in this.#state) return this.#state.session;
     if (this.#state.status === 'closed')
       throw new McpFleetError('CLOSED', 'The client is closed', { delivery: 'not-sent' });
@@ -109,10 +119,9 @@ export class Connection {
     await session?.close();
   }
 
-  /** Those who wait for the server to come back are told that it is not worth while. */
+  /** Those who wait for the server are told that it is not worth while. */
   dismissWaiters(error: McpFleetError): void {
     for (const { reject } of this.#waiters) reject(error);
-    this.#waiters.clear();
   }
 
   /** A health check failed; after too many in a row the session is given up. */
@@ -133,8 +142,28 @@ export class Connection {
     this.#enter({ status: 'ready', session, since: state.since });
   }
 
-  #next(): Promise<Session> {
-    return new Promise((resolve, reject) => this.#waiters.add({ resolve, reject }));
+  #next(persistent: boolean, signal: StopSignal): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const leave = () => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', aborted);
+      };
+      const waiter: Waiter = {
+        persistent,
+        resolve(session) {
+          leave();
+          resolve(session);
+        },
+        reject(error) {
+          leave();
+          reject(error);
+        },
+      };
+      const aborted = () => waiter.reject(signal.reason);
+      signal.addEventListener('abort', aborted, { once: true });
+      this.#waiters.add(waiter);
+    });
   }
 
   #tryNow(): void {
@@ -155,7 +184,7 @@ export class Connection {
         over = reason;
         if (opened !== undefined) this.#lost(opened, reason);
       };
-      const session = await this.#options.open({ closed }, deadline.signal);
+      const session = await this.#options.open({ closed }, deadline.abortSignal);
       opened = session;
       if (over !== undefined) throw over;
       if (this.#closing.signal.aborted) {
@@ -166,7 +195,6 @@ export class Connection {
       this.#enter({ status: 'ready', session, since: performance.now() });
       this.#options.onAttempt(undefined);
       for (const { resolve } of this.#waiters) resolve(session);
-      this.#waiters.clear();
       return session;
     } catch (error) {
       const reason =
@@ -187,7 +215,9 @@ export class Connection {
 
   #lost(session: Session, reason: McpFleetError): void {
     if (!('session' in this.#state) || this.#state.session !== session) return;
-    if (performance.now() - this.#state.since >= STABLE_AFTER_MS) this.#failures = 0;
+    // A server that has only forgotten the session is there: those who want another one need not wait.
+    const forgotten = reason.delivery === 'rejected';
+    if (forgotten || performance.now() - this.#state.since >= STABLE_AFTER_MS) this.#failures = 0;
     this.#retryLater(reason);
   }
 
@@ -195,6 +225,7 @@ export class Connection {
     if (this.#state.status === 'closed') return;
     if (error.retryable) {
       this.#retryLater(error);
+      for (const { persistent, reject } of this.#waiters) if (!persistent) reject(error);
     } else {
       this.#enter({ status: 'failed', error, until: performance.now() + FAILED_FOR_MS });
       this.dismissWaiters(error);

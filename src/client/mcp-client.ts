@@ -14,18 +14,18 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner, type CallSubject } from '../calls/call-runner.js';
-import type { Repeatability } from '../calls/delivery.js';
-import { type CallContext, type CallHandler, intercepted, type ToolCall } from '../calls/interceptors.js';
 import { CACHE_DEFAULTS, ResultCache } from '../calls/result-cache.js';
 import type { RunningCall } from '../calls/running-call.js';
+import type { ToolCall } from '../calls/tool-call.js';
 import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
-import { asFleetError, McpFleetError, ofServer, UnknownToolError } from '../core/errors.js';
+import { asFleetError, McpFleetError, ofServer } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
-import { nearestHint } from '../core/nearest.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
 import { ServerAccess } from './access.js';
 import { checkCallOptions } from './call-checks.js';
+import { CAPABILITY_OF_LIST, requireCapability, unsupported } from './capabilities.js';
 import { Catalog } from './catalog.js';
 import type { McpClientEvents } from './events.js';
 import {
@@ -41,20 +41,12 @@ import { ServerLink } from './server-link.js';
 import { type ServerSnapshot, snapshotOf } from './snapshot.js';
 import { StandingRequests } from './standing-requests.js';
 import type { ServerStatus } from './status.js';
+import { ToolCalls } from './tool-calls.js';
 import { type ToolFilter, toolFilter } from './tool-filter.js';
 
-/** A tool that is not in a list older than this may be new: the list is read again before it counts as unknown. */
-const LIST_MAY_BE_STALE_AFTER_MS = 5_000;
+const NO_TOOLS: readonly Tool[] = [];
 const EMPTY_PAGE = { entries: [], nextCursor: undefined, rejected: [] } as const;
 const METHOD_NOT_FOUND = -32601;
-
-/** Which capability a list or a request needs (MCP "Capability Negotiation"). */
-const CAPABILITY_OF_LIST = {
-  tools: 'tools',
-  resources: 'resources',
-  resourceTemplates: 'resources',
-  prompts: 'prompts',
-} as const satisfies Record<ListKind, keyof ServerCapabilities>;
 
 /** One MCP server: its connection, its tokens, and the policies around its calls. Usable without a manager. */
 export class McpClient implements AsyncDisposable {
@@ -67,12 +59,11 @@ export class McpClient implements AsyncDisposable {
   readonly #results: ResultCache | undefined;
   readonly #calls: CallRunner;
   readonly #catalog: Catalog;
+  readonly #toolCalls: ToolCalls;
   readonly #standing = new StandingRequests();
   readonly #allowed: ToolFilter;
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
-  /** The session whose tools could not be listed: its calls go out without. */
-  #unlistable: Session | undefined;
 
   /**
    * Touches no network.
@@ -99,6 +90,7 @@ export class McpClient implements AsyncDisposable {
     this.#calls = new CallRunner({
       server: name,
       timeoutMs: this.#settings.callTimeoutMs,
+      isHeard: () => this.#events.has('call'),
       onCall: (report) => this.#events.emit('call', { server: name, ...report }),
     });
     const { cache } = this.#settings;
@@ -109,6 +101,15 @@ export class McpClient implements AsyncDisposable {
       page: (kind, cursor, call) => this.#page(kind, cursor, call),
       onChange: (change) => this.#events.emit('catalog', { server: name, ...change }),
       onError: (error) => this.#report('catalog', error),
+    });
+    this.#toolCalls = new ToolCalls({
+      server: name,
+      settings: this.#settings,
+      link: this.#link,
+      catalog: this.#catalog,
+      isAllowed: this.#allowed,
+      results: () => this.#shareableResults(),
+      report: (during, thrown) => this.#report(during, thrown),
     });
   }
 
@@ -152,7 +153,7 @@ export class McpClient implements AsyncDisposable {
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.lastCount('tools'),
-      inFlight: Math.max(0, this.#calls.inFlight - this.#link.queued),
+      inFlight: this.#link.inFlight,
       queued: this.#link.queued,
       circuit: this.#link.circuit,
       lastOkAt: this.#calls.lastOkAt,
@@ -220,7 +221,7 @@ export class McpClient implements AsyncDisposable {
 
   /** The tools that are known at this moment, without asking the server. */
   get knownTools(): readonly Tool[] {
-    return this.#catalog.known('tools')?.entries ?? [];
+    return this.#catalog.known('tools')?.entries ?? NO_TOOLS;
   }
 
   /**
@@ -229,131 +230,9 @@ export class McpClient implements AsyncDisposable {
    * @throws {UnknownToolError | RemoteError | AuthError | ConnectionError | TimeoutError}
    */
   callTool(call: ToolCall, options: CallOptions = {}): Promise<CallToolResult> {
-    const { name } = call;
-    return this.#run({ method: 'tools/call', name }, options, async (running) => {
-      const { signal } = running;
-      const tool = await this.#tool(name, signal);
-      const send: CallHandler = (last) => this.#sendTool(last, options, running);
-      return intercepted(this.#settings.interceptors ?? [], send, {
-        ...call,
-        server: this.name,
-        signal,
-        tool,
-      });
-    });
-  }
-
-  /** The innermost handler: answers from the cache, or sends the call under whatever name it has by now. */
-  async #sendTool(call: CallContext, options: CallOptions, running: RunningCall): Promise<CallToolResult> {
-    const { name, arguments: args, _meta } = call;
-    const tool = call.tool?.name === name ? call.tool : await this.#tool(name, running.signal);
-    const send = () => {
-      const params = {
-        name,
-        ...(args !== undefined && { arguments: args }),
-        ...(_meta !== undefined && { _meta }),
-      };
-      const onProgress = this.#progressListener(options, running.deadline);
-      return this.#link.request(
-        (session) => {
-          this.#require(session, 'tools', 'tools/call');
-          // The call's own, which an interceptor may have narrowed.
-          return session.request('tools/call', params, { signal: call.signal, onProgress });
-        },
-        this.#repeatability(tool, options),
-        running,
-      );
-    };
-    const ttlMs = this.#toolTtlMs(tool);
-    return this.#remembered(
-      ['tools/call', name, args],
-      ttlMs,
-      options,
-      running,
-      send,
-      (result) => !result.isError,
+    return this.#run({ method: 'tools/call', name: call.name }, options, (running) =>
+      this.#toolCalls.run(call, options, running),
     );
-  }
-
-  #repeatability(tool: Tool | undefined, { idempotent }: CallOptions): Repeatability {
-    const { readOnlyHint, idempotentHint } = this.#trusted(tool);
-    return idempotent || readOnlyHint || idempotentHint ? 'idempotent' : 'tool';
-  }
-
-  #toolTtlMs(tool: Tool | undefined): number {
-    const { cache } = this.#settings;
-    return cache && this.#trusted(tool).readOnlyHint ? cache.toolTtlMs : 0;
-  }
-
-  #trusted(tool: Tool | undefined): NonNullable<Tool['annotations']> {
-    return (this.#settings.trustAnnotations && tool?.annotations) || {};
-  }
-
-  /** A result from the cache, or from `send` and then into the cache. */
-  async #remembered<Result extends object>(
-    question: unknown,
-    ttlMs: number,
-    options: CallOptions,
-    running: RunningCall,
-    send: () => Promise<Result>,
-    worthKeeping: (result: Result) => boolean = () => true,
-  ): Promise<Result> {
-    const results = this.#results;
-    // A token per request may mean a user per request, and users do not see each other's results.
-    if (results === undefined || ttlMs === 0 || options.cache === false || this.#access.tokens?.isPerRequest)
-      return send();
-    const known = results.get<Result>(question);
-    if (known !== undefined) {
-      running.cached = true;
-      return known;
-    }
-    const result = await send();
-    if (worthKeeping(result)) results.set(question, result, ttlMs);
-    return result;
-  }
-
-  #progressListener(
-    { onProgress, maxTotalTimeoutMs }: CallOptions,
-    deadline: Deadline,
-  ): CallOptions['onProgress'] {
-    if (onProgress === undefined && maxTotalTimeoutMs === undefined) return undefined;
-    return (progress) => {
-      deadline.restart();
-      try {
-        onProgress?.(progress);
-      } catch (thrown) {
-        this.#report('listener', thrown);
-      }
-    };
-  }
-
-  /**
-   * The tool as listed; `undefined` where the list cannot be had, which must not keep the call from being made.
-   * @throws {UnknownToolError}
-   */
-  async #tool(name: string, signal: AbortSignal): Promise<Tool | undefined> {
-    let list = this.#catalog.known('tools');
-    let tool = list?.byKey.get(name);
-    if (tool !== undefined) return tool;
-    const { connection } = this.#link;
-    if (this.#unlistable === undefined || this.#unlistable !== connection.session) {
-      try {
-        const stale = list !== undefined && performance.now() - list.readAt >= LIST_MAY_BE_STALE_AFTER_MS;
-        list = await this.#catalog.get('tools', { signal, fresh: stale });
-        tool = list.byKey.get(name);
-        if (tool !== undefined) return tool;
-      } catch (error) {
-        signal.throwIfAborted();
-        // Then the call cannot be sent either.
-        if (error instanceof McpFleetError && error.delivery === 'not-sent') throw error;
-        this.#unlistable = connection.session;
-        this.#report('catalog', error);
-      }
-    }
-    if (list === undefined && this.#allowed(name)) return undefined;
-    if (connection.session !== undefined) this.#require(connection.session, 'tools', 'tools/call');
-    const hint = nearestHint(name, list?.byKey.keys() ?? []);
-    throw new UnknownToolError(name, `Server ${this.name} has no tool ${JSON.stringify(name)}${hint}`);
   }
 
   // ── Resources, prompts, completion, logging ─────────────────────────────────
@@ -368,18 +247,20 @@ export class McpClient implements AsyncDisposable {
 
   readResource(uri: string, options: RequestOptions = {}): Promise<ReadResourceResult> {
     const { cache } = this.#settings;
-    return this.#run({ method: 'resources/read', name: uri }, options, (running) =>
-      this.#remembered(['resources/read', uri], cache ? cache.resourceTtlMs : 0, options, running, () =>
+    const ttlMs = cache ? cache.resourceTtlMs : 0;
+    return this.#run({ method: 'resources/read', name: uri }, options, (running) => {
+      const ask = () =>
         this.#link.request(
           (session, signal) => {
-            this.#require(session, 'resources', 'resources/read');
+            requireCapability(session, 'resources', 'resources/read');
             return session.request('resources/read', { uri }, { signal });
           },
           'read',
           running,
-        ),
-      ),
-    );
+        );
+      const results = ttlMs === 0 ? undefined : this.#shareableResults();
+      return results === undefined ? ask() : results.through(resourceQuestion(uri), ttlMs, running, ask);
+    });
   }
 
   /** Updates arrive as `resource` events. The subscription is made again after each reconnect. */
@@ -493,12 +374,12 @@ export class McpClient implements AsyncDisposable {
     subject: CallSubject,
     options: RequestOptions,
     capability: keyof ServerCapabilities | undefined,
-    send: (session: Session, signal: AbortSignal) => Promise<Result>,
+    send: (session: Session, signal: StopSignal) => Promise<Result>,
   ): Promise<Result> {
     return this.#run(subject, options, (running) =>
       this.#link.request(
         async (session, signal) => {
-          if (capability !== undefined) this.#require(session, capability, subject.method);
+          if (capability !== undefined) requireCapability(session, capability, subject.method);
           return send(session, signal);
         },
         'read',
@@ -515,8 +396,12 @@ export class McpClient implements AsyncDisposable {
     const known = fresh ? undefined : this.#catalog.known(kind);
     if (known !== undefined && this.#closed === undefined) return known.entries;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
-    return this.#run({ method }, options, async ({ signal }) => {
-      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs: options.timeoutMs });
+    return this.#run({ method }, options, async (running) => {
+      const { signal } = running;
+      const onAttempts = (attempts: number) => {
+        running.attempts = attempts;
+      };
+      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs: options.timeoutMs, onAttempts });
       return list.entries;
     });
   }
@@ -526,7 +411,7 @@ export class McpClient implements AsyncDisposable {
     cursor: string | undefined,
     call: RunningCall,
   ): Promise<ListPage<ListEntries[Kind]>> {
-    const ask = async (session: Session, signal: AbortSignal): Promise<ListPage<ListEntries[Kind]>> => {
+    const ask = async (session: Session, signal: StopSignal): Promise<ListPage<ListEntries[Kind]>> => {
       const { capabilities } = session;
       if (capabilities !== undefined && capabilities[CAPABILITY_OF_LIST[kind]] === undefined)
         return EMPTY_PAGE;
@@ -543,15 +428,18 @@ export class McpClient implements AsyncDisposable {
     return this.#link.request(ask, 'read', call);
   }
 
-  #require(session: Session, capability: keyof ServerCapabilities, method: string): void {
-    if (session.capabilities === undefined || session.capabilities[capability] !== undefined) return;
-    throw unsupported(`${capability}, which ${method} needs`);
+  /** A token per request may mean a user per request, and users do not see each other's results. */
+  #shareableResults(): ResultCache | undefined {
+    return this.#access.tokens?.isPerRequest ? undefined : this.#results;
   }
 
   readonly #observer: SessionObserver = {
     log: ({ level, logger, data }) =>
       this.#events.emit('log', { server: this.name, level, ...(logger !== undefined && { logger }), data }),
-    resourceUpdated: (uri) => this.#events.emit('resource', { server: this.name, uri }),
+    resourceUpdated: (uri) => {
+      this.#results?.delete(resourceQuestion(uri));
+      this.#events.emit('resource', { server: this.name, uri });
+    },
     listChanged: (kind) => this.#catalog.changed(kind),
     error: (error) => this.#report('transport', error),
     closed: () => {},
@@ -582,8 +470,9 @@ export class McpClient implements AsyncDisposable {
   }
 }
 
-function unsupported(what: string): McpFleetError {
-  return new McpFleetError('UNSUPPORTED', `The server does not support ${what}`, { delivery: 'not-sent' });
+/** What the result of reading a resource is remembered by. */
+function resourceQuestion(uri: string): unknown {
+  return ['resources/read', uri];
 }
 
 function isMethodNotFound(error: unknown): boolean {

@@ -7,6 +7,7 @@ import type { RunningCall } from '../calls/running-call.js';
 import { type Sign, signOf } from '../calls/signs.js';
 import { Deadline } from '../core/deadline.js';
 import { asFleetError, type McpFleetError } from '../core/errors.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { HealthCheck } from './health-check.js';
@@ -77,6 +78,11 @@ export class ServerLink {
     return this.#breaker?.state ?? 'closed';
   }
 
+  /** Requests whose turn has come. */
+  get inFlight(): number {
+    return this.#queue.running;
+  }
+
   /** Requests that wait for their turn. */
   get queued(): number {
     return this.#queue.waiting;
@@ -84,7 +90,7 @@ export class ServerLink {
 
   /** Sends a request: when its turn has come, again where that is safe, and not at all while the breaker is open. */
   request<Result>(
-    send: (session: Session, signal: AbortSignal) => Promise<Result>,
+    send: (session: Session, signal: StopSignal) => Promise<Result>,
     repeatability: Repeatability,
     call: RunningCall,
   ): Promise<Result> {
@@ -111,13 +117,18 @@ export class ServerLink {
     if (session !== undefined) this.connection.well(session);
   }
 
-  #probe(): Promise<void> {
-    return within(PROBE_TIMEOUT_MS, async (signal) => ping(await this.connection.connect(signal), signal));
+  /** Anything but another failure of the server will do: what else is wrong, callers should learn by themselves. */
+  async #probe(): Promise<void> {
+    try {
+      await within(PROBE_TIMEOUT_MS, async (signal) => ping(await this.connection.connect(signal), signal));
+    } catch (error) {
+      if (signOf(error) === 'failing') throw error;
+    }
   }
 }
 
 /** Resolves when the server answers, be it that it knows no ping. */
-async function ping(session: Session, signal: AbortSignal): Promise<void> {
+async function ping(session: Session, signal: StopSignal): Promise<void> {
   try {
     await session.request('ping', undefined, { signal });
   } catch (error) {
@@ -127,7 +138,7 @@ async function ping(session: Session, signal: AbortSignal): Promise<void> {
 
 async function within<Result>(
   timeoutMs: number,
-  work: (signal: AbortSignal) => Promise<Result>,
+  work: (signal: StopSignal) => Promise<Result>,
 ): Promise<Result> {
   const deadline = new Deadline({ timeoutMs });
   try {

@@ -119,21 +119,24 @@ export class UnknownToolError extends McpFleetError {
   }
 }
 
+export type ConnectionErrorCode = Extract<
+  McpFleetErrorCode,
+  | 'CONNECT_FAILED'
+  | 'CONNECTION_LOST'
+  | 'HTTP_ERROR'
+  | 'RATE_LIMITED'
+  | 'PROTOCOL_ERROR'
+  | 'RESPONSE_TOO_LARGE'
+>;
+
 /** The server could not be reached, or its answer could not be used. */
 export class ConnectionError extends McpFleetError {
+  declare readonly code: ConnectionErrorCode;
   /** Status of the HTTP response, if there was one. */
   readonly httpStatus: number | undefined;
 
   constructor(
-    code: Extract<
-      McpFleetErrorCode,
-      | 'CONNECT_FAILED'
-      | 'CONNECTION_LOST'
-      | 'HTTP_ERROR'
-      | 'RATE_LIMITED'
-      | 'PROTOCOL_ERROR'
-      | 'RESPONSE_TOO_LARGE'
-    >,
+    code: ConnectionErrorCode,
     message: string,
     details: ErrorDetails & { httpStatus?: number | undefined } = {},
   ) {

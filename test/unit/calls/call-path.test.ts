@@ -5,13 +5,14 @@ import { BREAKER_DEFAULTS, CircuitBreaker } from '../../../src/calls/circuit-bre
 import { RETRY_DEFAULTS, type RetryPolicy } from '../../../src/calls/retry.js';
 import { RetryBudget } from '../../../src/calls/retry-budget.js';
 import type { Sign } from '../../../src/calls/signs.js';
+import type { StopSignal } from '../../../src/core/stop-signal.js';
 import { callOf, ending, ends, thrownBy } from './fakes.js';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 interface Parts {
-  ready?: (signal: AbortSignal) => Promise<string>;
+  ready?: (signal: StopSignal) => Promise<string>;
   maxConcurrency?: number;
   maxQueue?: number;
   retry?: RetryPolicy['options'];
@@ -252,7 +253,7 @@ describe('a call that ends', () => {
   });
 
   test('gives its own signal to what waits for the session, and to what is sent', async () => {
-    const signals: AbortSignal[] = [];
+    const signals: StopSignal[] = [];
     const { made } = path({
       ready: async (signal) => {
         signals.push(signal);

@@ -20,7 +20,12 @@ const read: CallSubject = { method: 'resources/read', name: 'file:///a' };
 
 function runner(timeoutMs = 60_000) {
   const reports: CallReport[] = [];
-  const calls = new CallRunner({ server: 'github', timeoutMs, onCall: (report) => reports.push(report) });
+  const calls = new CallRunner({
+    server: 'github',
+    timeoutMs,
+    isHeard: () => true,
+    onCall: (report) => reports.push(report),
+  });
   return { calls, reports };
 }
 

@@ -31,6 +31,13 @@ test('holds calls until the server wants to be asked again, and no longer', asyn
   expect(await pauseOf(pause)).toBe(0);
 });
 
+test('of two times that the server names keeps the later', async () => {
+  const pause = new RateLimitPause();
+  pause.note(ends.limited(8_000));
+  pause.note(ends.limited(1_000));
+  expect(await pauseOf(pause)).toBe(8_000);
+});
+
 test.each([
   ['a 429 that names no time', ends.limited()],
   ['a 503 that names one', ends.http(503, 8_000)],

@@ -262,6 +262,22 @@ describe('the caller of a tool', () => {
     }
   });
 
+  test('of a list is told how many requests it took, shared or not', async () => {
+    await using fake = fakeServer(offering(['one']));
+    let refusals = 1;
+    const { config } = watched(fake, ({ method }) =>
+      method === 'tools/list' && refusals-- > 0 ? new Response('busy', { status: 503 }) : undefined,
+    );
+    await using client = new McpClient('a', config);
+    const told: unknown[] = [];
+    client.on('call', ({ method, attempts }) => told.push([method, attempts]));
+    await Promise.all([client.listTools(), client.listTools()]);
+    expect(told).toEqual([
+      ['tools/list', 2],
+      ['tools/list', 2],
+    ]);
+  });
+
   test('may make many calls with one signal, and read long lists, without a warning', async () => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => warnings.push(warning);

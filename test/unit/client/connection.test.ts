@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../../src/client/connection.js';
 import { NEXT_STATUSES, type ServerStatus } from '../../../src/client/status.js';
@@ -406,16 +407,51 @@ describe('the wait before another attempt', () => {
     expect(half.map((ms) => Math.round(ms / 10) * 10)).toEqual([500, 800, 1_280, 2_050]);
   });
 
+  test('is kept by callers too, but for the first of a server that never was there', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
+    const { made, attempts } = connection((attempt) => attempt.fail(away()));
+    await rejection(made.ready(NEVER));
+    await rejection(made.ready(NEVER));
+    await rejection(made.ready(NEVER));
+    expect(attempts).toHaveLength(3);
+    const waiting = [made.ready(NEVER), made.ready(NEVER)].map(rejection);
+    await vi.advanceTimersByTimeAsync(1_000 * 1.6 ** 2 - 10);
+    expect(attempts).toHaveLength(3);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(attempts).toHaveLength(4);
+    // One attempt, one outcome for all who waited for it.
+    for (const outcome of waiting) expect(await outcome).toMatchObject({ code: 'CONNECT_FAILED' });
+    await made.close();
+  });
+
+  test('is not waited for by a caller who has given up', async () => {
+    const { made, attempts } = connection((attempt) => attempt.fail(away()));
+    for (let n = 0; n < 3; n++) await rejection(made.ready(NEVER));
+    const controller = new AbortController();
+    const waiting = rejection(made.ready(controller.signal));
+    const reason = new Error('enough');
+    controller.abort(reason);
+    expect(await waiting).toBe(reason);
+    expect(attempts).toHaveLength(3);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    expect(await rejection(made.ready(AbortSignal.abort(reason)))).toBe(reason);
+    await made.close();
+  });
+
   test('starts over after 30 seconds of being ready, not before', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.999_999);
     let up = false;
     const { made, attempts } = connection((attempt) => (up ? attempt.succeed() : attempt.fail(away())));
-    const session = async () => (await made.ready(NEVER)) as FakeSession;
+    const session = async () => {
+      const next = made.ready(NEVER);
+      while (made.status !== 'ready') await vi.advanceTimersByTimeAsync(10);
+      return (await next) as FakeSession;
+    };
     await rejection(made.connect(NEVER));
     while (attempts.length < 5) await vi.advanceTimersByTimeAsync(1_000);
     up = true;
     const flapping = await session();
-    await vi.advanceTimersByTimeAsync(29_999);
+    await vi.advanceTimersByTimeAsync(29_900);
     flapping.lose();
     await vi.advanceTimersByTimeAsync(1_000 * 1.6 ** 5 - 10);
     expect(made.status).toBe('reconnecting');

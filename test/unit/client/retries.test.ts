@@ -110,7 +110,7 @@ describe('a tool call', () => {
     const error = await soon(rejection(client.callTool({ name: 'one' }, { idempotent: true })));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
     expect(error).toMatchObject({ delivery: 'unknown', cause: { code: 'CONNECT_FAILED' } });
-    expect(count('tools/call')).toBe(3);
+    expect(count('tools/call')).toBe(2);
   });
 
   test('that the server has no time for is sent again when it wants to be asked', async () => {
@@ -149,8 +149,8 @@ describe('a tool call', () => {
     const seen = calls(client);
     const controller = new AbortController();
     const calling = rejection(client.callTool({ name: 'one' }, { signal: controller.signal }));
-    await soon(expect.poll(() => client.snapshot().inFlight).toBe(1));
     await vi.advanceTimersByTimeAsync(1_000);
+    expect(client.snapshot().inFlight).toBe(1);
     const reason = new Error('enough');
     controller.abort(reason);
     expect(await calling).toBe(reason);
@@ -404,6 +404,27 @@ describe('resources', () => {
     expect(seen.map(({ cached }) => cached)).toEqual([false, true, false]);
     await vi.advanceTimersByTimeAsync(10_001);
     expect(textIn(await client.readResource('memo://one'))).toBe('3');
+  });
+
+  test('are forgotten when the server says that they have changed', async () => {
+    let update = (_uri: string) => Promise.resolve();
+    let n = 0;
+    await using fake = fakeServer((server) => {
+      server.registerResource('one', 'memo://one', {}, () => ({
+        contents: [{ uri: 'memo://one', text: `${++n}` }],
+      }));
+      server.registerTool('update', {}, async () => {
+        await update('memo://one');
+        return { content: [] };
+      });
+      update = (uri) => server.server.sendResourceUpdated({ uri });
+    });
+    await using client = new McpClient('a', { ...fake.config, cache: { resourceTtlMs: 10_000 } });
+    expect(textIn(await client.readResource('memo://one'))).toBe('1');
+    const updated = client.once('resource');
+    await client.callTool({ name: 'update' });
+    await updated;
+    expect(textIn(await client.readResource('memo://one'))).toBe('2');
   });
 
   test.each([

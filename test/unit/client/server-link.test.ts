@@ -134,19 +134,44 @@ describe('the breaker of a link', () => {
     expect(before.every((error) => (error as McpFleetError).code === 'CONNECT_FAILED')).toBe(true);
     expect(server.attempts).toHaveLength(1);
     expect(circuit).toEqual([]);
-    for (let n = 0; n < 4; n++) await rejection(request());
-    expect(circuit).toEqual(['closed → open']);
+    for (let n = 0; n < 4; n++) {
+      const refused = rejection(request());
+      // Later attempts keep to the backoff.
+      await pass(10_000);
+      expect(await refused).toMatchObject({ delivery: 'not-sent' });
+    }
+    expect(circuit[0]).toBe('closed → open');
     await made.close();
   });
 
   test('connects for its ping where there is no session', async () => {
     const { made, server, request } = link({ retry: false });
     server.away = away();
-    while (made.circuit === 'closed') await rejection(request());
+    while (made.circuit === 'closed') {
+      const refused = rejection(request());
+      await pass(100);
+      if (made.circuit === 'closed') await pass(10_000);
+      await refused;
+    }
     server.away = undefined;
-    await pass(5_000);
+    await pass(60_000);
     expect(made.circuit).toBe('closed');
     expect(made.connection.status).toBe('ready');
+    await made.close();
+  });
+
+  test.each([
+    ['a server that refuses the token', new AuthError('UNAUTHORIZED', 'HTTP 401', { delivery: 'rejected' })],
+    ['a token that cannot be had', new AuthError('TOKEN_FAILED', 'no token', { delivery: 'not-sent' })],
+  ])('does not stay open for %s: callers learn of that', async (_what, error) => {
+    const { made, server, request, fail } = link({ healthCheck: false });
+    await request();
+    await fail(5);
+    server.away = error;
+    server.sessions[0]?.lose();
+    await pass(10_000);
+    expect(made.circuit).toBe('closed');
+    expect(await rejection(request())).toMatchObject({ code: error.code });
     await made.close();
   });
 
