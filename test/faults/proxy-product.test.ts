@@ -77,7 +77,7 @@ async function run({ operation, kind, direction, at }: Cell, server: FaultServer
 
 /** The other cells need far less, but not on a busy machine. */
 function timeoutOf(kind: ToxicKind): number {
-  return kind === 'timeout' ? 1_000 : 5_000;
+  return kind === 'timeout' ? 1_000 : 20_000;
 }
 
 /** How often the stream that every session tries to open was refused, by the port in the `Host` field. */
