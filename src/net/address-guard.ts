@@ -1,5 +1,5 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
-import { isIP, isIPv4, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { ConnectionError } from '../core/errors.js';
 import type { HttpFetch } from './http.js';
 import { isPublicAddress } from './public-addresses.js';
@@ -44,16 +44,19 @@ export function addressGuard({
   };
 }
 
-/** For a `fetch` that makes its connections itself: resolves each URL's host before it is asked for. */
+/**
+ * For a `fetch` that makes its connections itself: looks each URL's host up before it is asked for. A name that is
+ * not known here is left to it, because it may go through a proxy that knows more.
+ */
 export function guardedFetch(fetch: HttpFetch, guard: AddressGuard): HttpFetch {
   return async (url, request) => {
-    const target = new URL(url);
-    const lookup = guard.lookupFor(target);
-    const { hostname } = target;
-    if (lookup !== undefined && !hostname.startsWith('[') && !isIPv4(hostname)) {
-      await new Promise<void>((resolve, reject) => {
-        lookup(hostname, { all: true }, (error) => (error === null ? resolve() : reject(error)));
+    const { hostname } = new URL(url);
+    const lookup = guard.lookupFor(new URL(url));
+    if (lookup !== undefined && !hostname.startsWith('[') && isIP(hostname) === 0) {
+      const failure = await new Promise<Error | null>((resolve) => {
+        lookup(hostname, { all: true }, resolve);
       });
+      if (failure instanceof ConnectionError) throw failure;
     }
     return fetch(url, request);
   };

@@ -75,7 +75,7 @@ function unwrapped(schema: unknown): unknown {
 
 function fault(path: readonly PropertyKey[], problem: string): Refusal {
   const place = path.map((key) => String(key).slice(0, LONGEST_NAME)).join('.');
-  return new Refusal('INVALID_REQUEST', place === '' ? `The body ${problem}` : `${place}: ${problem}`, {
+  return new Refusal('INVALID_REQUEST', place === '' ? `The body: ${problem}` : `${place}: ${problem}`, {
     path: place === '' ? undefined : place,
   });
 }

@@ -119,6 +119,10 @@ function tokenProvider(server: NewServer): TokenProvider | undefined {
       () => 'oauth2_token',
     );
   if (credentials.length === 0) return undefined;
+  for (const path of ['oauth2_client_id', 'oauth2_client_secret'] as const) {
+    if (server[path] === undefined)
+      throw new Refusal('INVALID_REQUEST', `${path}: is needed with ${credentials[0]}`, { path });
+  }
   const option = (path: string) =>
     path.replace(/^clientCredentials\.(\w+)/, (_all, name: string) => fieldOf(name));
   return inFields(() => clientCredentials(credentialsOf(server)), option);
@@ -127,7 +131,6 @@ function tokenProvider(server: NewServer): TokenProvider | undefined {
 function credentialsOf(server: NewServer): Parameters<typeof clientCredentials>[0] {
   const { oauth2_token_url: tokenUrl, oauth2_issuer: issuer, oauth2_scopes: scopes } = server;
   return {
-    // A missing one is refused by its name.
     clientId: server.oauth2_client_id as string,
     clientSecret: server.oauth2_client_secret as string,
     ...(tokenUrl !== undefined && { tokenUrl }),
