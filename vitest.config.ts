@@ -27,6 +27,7 @@ export default defineConfig({
       project('unit', { alias: doors }),
       project('integration', { alias: doors, testTimeout: 30_000, hookTimeout: 30_000 }),
       project('faults', { alias: doors, testTimeout: 60_000, hookTimeout: 30_000 }),
+      project('browser', { alias: doors, testTimeout: 60_000, hookTimeout: 60_000 }),
       project('architecture'),
       project('types', {
         include: [],
