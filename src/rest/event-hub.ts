@@ -6,7 +6,7 @@ import { Refusal } from './problem.js';
 import { snakeCased } from './snake-case.js';
 
 /** What may wait for one reader. One that is further behind is cut off: it can come back, and memory stays bounded. */
-export const MAX_BEHIND_BYTES = 262_144;
+const MAX_BEHIND_BYTES = 262_144;
 /** An event larger than this is left out; the stream says so in a comment. */
 const MAX_EVENT_BYTES = 65_536;
 const MAX_LISTENERS = 1_000;
@@ -131,7 +131,7 @@ function concerns(event: ManagerEvent, server: string): boolean {
   return [event.added, event.updated, event.removed].some((names) => names.includes(server));
 }
 
-export function eventReport(event: ManagerEvent): Record<string, unknown> {
+function eventReport(event: ManagerEvent): Record<string, unknown> {
   const report = snakeCased(event);
   const { error } = report;
   if (error instanceof McpFleetError) report.error = snakeCased(error.toJSON());
