@@ -97,8 +97,8 @@ const DISGUISES = [
 
 function door(allowedHosts: string[] = []) {
   const manager = new McpManager({
-    connectTimeoutMs: 500,
-    callTimeoutMs: 1_000,
+    connectTimeoutMs: 10_000,
+    callTimeoutMs: 10_000,
     healthCheck: false,
     retry: false,
   });
