@@ -1,6 +1,7 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { withBearer } from '../auth/bearer-fetch.js';
 import { type TokenRefresh, TokenSource } from '../auth/token-source.js';
+import { type AddressGuard, addressGuardOf } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
 import type { SessionTarget } from '../session/open.js';
 import type { Session, SessionObserver } from '../session/session.js';
@@ -21,6 +22,7 @@ export class ServerAccess {
   readonly #fetch: HttpFetch;
   /** What attempts to connect have left behind, and is being ended. */
   readonly #endings = new Set<Promise<void>>();
+  readonly #guard: AddressGuard | undefined;
 
   constructor(
     server: string,
@@ -31,7 +33,8 @@ export class ServerAccess {
     this.#server = server;
     this.#settings = settings;
     this.target = targetOf(config);
-    this.#http = httpPath(settings.fetch, settings.connectTimeoutMs);
+    this.#guard = addressGuardOf(config);
+    this.#http = httpPath(settings.fetch, settings.connectTimeoutMs, this.#guard);
     this.#fetch = this.#http.fetch;
     if ('url' in this.target && 'auth' in config && config.auth !== undefined) {
       const { url } = this.target;
@@ -57,6 +60,7 @@ export class ServerAccess {
       observer,
       signal,
       fetch: this.#fetch,
+      guard: this.#guard,
       tokens: this.tokens,
       maxResponseBytes,
       redact: (text) => this.#redact(text),

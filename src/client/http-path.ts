@@ -1,4 +1,5 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { type AddressGuard, guardedFetch } from '../net/address-guard.js';
 import { foreignFetch } from '../net/foreign-fetch.js';
 import type { HttpFetch } from '../net/http.js';
 import { lazyHttpClient } from '../net/lazy-http-client.js';
@@ -12,10 +13,16 @@ export interface HttpPath {
 }
 
 /** Over the user's `fetch` if there is one, else over a client of its own. */
-export function httpPath(fetch: FetchLike | undefined, connectTimeoutMs: number): HttpPath {
+export function httpPath(
+  fetch: FetchLike | undefined,
+  connectTimeoutMs: number,
+  guard?: AddressGuard,
+): HttpPath {
   if (fetch !== undefined) {
-    return { fetch: sameOriginRedirects(foreignFetch(fetch)), close: async () => {} };
+    const foreign = foreignFetch(fetch);
+    const guarded = guard === undefined ? foreign : guardedFetch(foreign, guard);
+    return { fetch: sameOriginRedirects(guarded), close: async () => {} };
   }
-  const client = lazyHttpClient({ connectTimeoutMs });
+  const client = lazyHttpClient({ connectTimeoutMs, guard });
   return { fetch: sameOriginRedirects(client.fetch), close: client.close };
 }

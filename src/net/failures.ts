@@ -21,6 +21,8 @@ const CERTIFICATE_CODE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(V
  * @param written whether any byte of the request may have left.
  */
 export function failureOfRequest(error: Error, written: boolean, url: URL): ConnectionError {
+  // Of the address guard.
+  if (error instanceof ConnectionError) return error;
   const code = codeOf(error);
   const place = `${url.protocol}//${url.host}`;
   if (written) return lost(code, place, error);

@@ -1,10 +1,14 @@
 import { Agent } from 'undici';
+import type { AddressGuard } from './address-guard.js';
 import { failureOfRequest } from './failures.js';
+import { guardedConnector } from './guarded-connector.js';
 import type { HttpRequest } from './http.js';
 import { UndiciResponse } from './undici-response.js';
 
 export interface HttpClientOptions {
   connectTimeoutMs: number;
+  /** Which addresses may be reached. @default any */
+  guard?: AddressGuard | undefined;
 }
 
 /** An HTTP client of its own: its connections are shared with nobody and end with `close`. */
@@ -20,9 +24,11 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-export function createHttpClient({ connectTimeoutMs }: HttpClientOptions): HttpClient {
+export function createHttpClient({ connectTimeoutMs, guard }: HttpClientOptions): HttpClient {
+  const connect =
+    guard === undefined ? { timeout: connectTimeoutMs } : guardedConnector(guard, connectTimeoutMs);
   // Deadlines belong to the callers: a stream may be silent for hours.
-  const agent = new Agent({ connect: { timeout: connectTimeoutMs }, headersTimeout: 0, bodyTimeout: 0 });
+  const agent = new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 });
   return {
     fetch: (url, request = {}) => send(agent, url instanceof URL ? url : new URL(url), request),
     close: () => agent.destroy(),

@@ -1,6 +1,7 @@
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { TokenSource } from '../auth/token-source.js';
 import { ConnectionError } from '../core/errors.js';
+import type { AddressGuard } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
 import { withOAuth } from './oauth.js';
 import { SdkSession, type SdkSessionOptions } from './sdk-session.js';
@@ -29,6 +30,8 @@ export type SessionTarget =
 export interface OpenOptions extends SdkSessionOptions {
   /** Carries the bearer token and follows the redirects that may be followed. */
   fetch: HttpFetch;
+  /** For what does not go through `fetch`. */
+  guard: AddressGuard | undefined;
   tokens: TokenSource | undefined;
   maxResponseBytes: number;
 }
@@ -41,7 +44,7 @@ const OLDER_TRANSPORT_STATUSES: ReadonlySet<number | undefined> = new Set([400, 
  * @throws {McpFleetError} or the signal's reason
  */
 export async function openSession(target: SessionTarget, options: OpenOptions): Promise<Session> {
-  const { maxResponseBytes, redact, tokens } = options;
+  const { maxResponseBytes, redact, tokens, guard } = options;
   switch (target.type) {
     case 'stdio': {
       const { StdioTransport } = await import('./transports/stdio.js');
@@ -49,7 +52,7 @@ export async function openSession(target: SessionTarget, options: OpenOptions): 
     }
     case 'ws': {
       const { WebSocketTransport } = await import('./transports/websocket.js');
-      return SdkSession.open(new WebSocketTransport({ ...target, tokens, maxResponseBytes }), options);
+      return SdkSession.open(new WebSocketTransport({ ...target, guard, tokens, maxResponseBytes }), options);
     }
     case 'custom': {
       const { CustomTransport } = await import('./transports/custom.js');

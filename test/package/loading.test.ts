@@ -17,8 +17,8 @@ describe.each(['import', 'require'])('by %s', (how) => {
   test('does not keep the process alive', async () => {
     const code =
       how === 'import'
-        ? "import 'mcp-fleet'; import 'mcp-fleet/testing'"
-        : "require('mcp-fleet'); require('mcp-fleet/testing')";
+        ? "import 'mcp-fleet'; import 'mcp-fleet/rest'; import 'mcp-fleet/testing'"
+        : "require('mcp-fleet'); require('mcp-fleet/rest'); require('mcp-fleet/testing')";
     const type = how === 'import' ? 'module' : 'commonjs';
     expect(await runNode([`--input-type=${type}`, '--eval', code])).toEqual({ stdout: '', stderr: '' });
   });

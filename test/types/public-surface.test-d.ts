@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js';
@@ -45,6 +46,8 @@ import type {
   Unsubscribe,
 } from 'mcp-fleet';
 import * as fleet from 'mcp-fleet';
+import type { RestAction, RestHandlerOptions } from 'mcp-fleet/rest';
+import * as rest from 'mcp-fleet/rest';
 import type { FakeServer, FakeTokenProvider } from 'mcp-fleet/testing';
 import * as testing from 'mcp-fleet/testing';
 import { assertType, describe, expectTypeOf, test } from 'vitest';
@@ -419,5 +422,29 @@ describe('handlers', () => {
     });
     // @ts-expect-error no such action
     assertType<ServerRequestHandlers>({ elicitation: async () => ({ action: 'maybe' }) });
+  });
+});
+
+describe('REST', () => {
+  test('is a web-standard handler, and a listener for Node', () => {
+    expectTypeOf(rest.createRestHandler).returns.toEqualTypeOf<(request: Request) => Promise<Response>>();
+    expectTypeOf(rest.createRestHandler).parameters.toEqualTypeOf<[McpManager, RestHandlerOptions]>();
+    const listener = rest.toNodeListener(
+      rest.createRestHandler(new fleet.McpManager(), { authorize: 'allow-all' }),
+    );
+    expectTypeOf(listener).toEqualTypeOf<(request: IncomingMessage, response: ServerResponse) => void>();
+  });
+
+  test('does not do without authorize', () => {
+    assertType<RestHandlerOptions>({ authorize: async (_request, { kind }) => kind !== 'admin' });
+    // @ts-expect-error missing
+    assertType<RestHandlerOptions>({});
+    // @ts-expect-error no such string
+    assertType<RestHandlerOptions>({ authorize: 'allow' });
+    expectTypeOf<RestAction>().toEqualTypeOf<{
+      kind: 'read' | 'call' | 'admin';
+      server?: string;
+      tool?: string;
+    }>();
   });
 });

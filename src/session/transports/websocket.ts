@@ -5,6 +5,7 @@ import { parseChallenge } from '../../auth/challenge.js';
 import type { AccessToken } from '../../auth/token-provider.js';
 import type { TokenSource } from '../../auth/token-source.js';
 import { AuthError, asFleetError, ConnectionError, type McpFleetError } from '../../core/errors.js';
+import type { AddressGuard } from '../../net/address-guard.js';
 import { failureOfRequest } from '../../net/failures.js';
 import { connectionLost } from './connection-lost.js';
 import { parseMessages } from './messages.js';
@@ -17,6 +18,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 export interface WebSocketTransportOptions {
   url: URL;
   headers: Readonly<Record<string, string>>;
+  guard: AddressGuard | undefined;
   tokens: TokenSource | undefined;
   maxResponseBytes: number;
 }
@@ -89,14 +91,16 @@ export class WebSocketTransport implements JsonRpcTransport {
     token: AccessToken | undefined,
     signal: AbortSignal,
   ): Promise<WebSocket | { status: number; challenge: string | null }> {
-    const { url, headers, maxResponseBytes } = this.#options;
+    const { url, headers, guard, maxResponseBytes } = this.#options;
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
+      const lookup = guard?.lookupFor(url);
       const socket = new WebSocket(url, SUBPROTOCOL, {
         headers: { ...headers, ...(token && { authorization: `Bearer ${token.token}` }) },
         maxPayload: maxResponseBytes,
         followRedirects: false,
         perMessageDeflate: false,
+        ...(lookup !== undefined && { lookup }),
       });
       const abort = () => {
         reject(signal.reason);

@@ -1,4 +1,5 @@
 import * as index from 'mcp-fleet';
+import * as rest from 'mcp-fleet/rest';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { DRAIN_TIMEOUT_MS, SERVER_DEFAULTS } from '../../../src/client/options.js';
@@ -6,6 +7,7 @@ import { NEXT_STATUSES } from '../../../src/client/status.js';
 import { ERROR_CODES } from '../../../src/core/errors.js';
 import { VERSION } from '../../../src/core/version.js';
 import { MANAGER_DEFAULTS } from '../../../src/manager/mcp-manager.js';
+import { REST_DEFAULTS } from '../../../src/rest/options.js';
 
 /** What is pinned here is public: a change is a change for every user, and belongs into the CHANGELOG. */
 describe('the public surface', () => {
@@ -26,6 +28,15 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/rest', () => {
+    expect(Object.keys(rest).sort()).toMatchInlineSnapshot(`
+      [
+        "createRestHandler",
+        "toNodeListener",
       ]
     `);
   });
@@ -215,6 +226,17 @@ describe('the public surface', () => {
       }
     `);
     expect(MANAGER_DEFAULTS.drainTimeoutMs).toBe(DRAIN_TIMEOUT_MS);
+  });
+
+  test('of the defaults of the REST door', () => {
+    expect(REST_DEFAULTS).toMatchInlineSnapshot(`
+      {
+        "authorizeTimeoutMs": 10000,
+        "basePath": "",
+        "bodyTimeoutMs": 10000,
+        "maxBodyBytes": 262144,
+      }
+    `);
   });
 
   test('each error class has its own name, and is one of ours', () => {

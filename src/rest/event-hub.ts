@@ -1,0 +1,139 @@
+import type { Unsubscribe } from '../core/emitter.js';
+import { McpFleetError } from '../core/errors.js';
+import type { McpManagerEvents } from '../manager/fleet.js';
+import type { McpManager } from '../manager/mcp-manager.js';
+import { Refusal } from './problem.js';
+import { snakeCased } from './snake-case.js';
+
+/** What may wait for one reader. One that is further behind is cut off: it can come back, and memory stays bounded. */
+const MAX_BEHIND_BYTES = 262_144;
+/** An event larger than this is left out; the stream says so in a comment. */
+const MAX_EVENT_BYTES = 65_536;
+const MAX_LISTENERS = 1_000;
+const HEARTBEAT_MS = 15_000;
+
+const EVENTS = {
+  status: true,
+  refresh: true,
+  catalog: true,
+  call: true,
+  circuit: true,
+  resource: true,
+  log: true,
+  error: true,
+  servers: true,
+} as const satisfies Record<keyof McpManagerEvents, true>;
+
+type ManagerEvent = McpManagerEvents[keyof McpManagerEvents];
+type Listener = { readonly server: string | undefined; send(frame: Uint8Array): void; end(): void };
+
+/** Gives the events of a manager to any number of streams. Each event is written once for all of them. */
+export class EventHub {
+  readonly #manager: McpManager;
+  readonly #listeners = new Set<Listener>();
+  readonly #encoder = new TextEncoder();
+  #stop: Unsubscribe | undefined;
+
+  constructor(manager: McpManager) {
+    this.#manager = manager;
+  }
+
+  /**
+   * Server-sent events (HTML standard, section 9.2), from now on until the reader goes or the manager is closed.
+   * @param server only the events of this one; default all
+   * @throws {Refusal} 503 when there are too many listeners
+   */
+  open(server: string | undefined): ReadableStream<Uint8Array> {
+    if (this.#listeners.size >= MAX_LISTENERS)
+      throw new Refusal('TOO_MANY_LISTENERS', 'Too many listen to the events already');
+    let listener: Listener | undefined;
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (stream) => {
+          listener = {
+            server,
+            send: (frame) => {
+              if ((stream.desiredSize ?? 0) >= frame.byteLength) return stream.enqueue(frame);
+              this.#remove(listener);
+              stream.error(new Error('The reader of the events is too far behind'));
+            },
+            end: () => {
+              this.#remove(listener);
+              stream.close();
+            },
+          };
+          this.#add(listener);
+          stream.enqueue(this.#encoder.encode(': connected\n\n'));
+        },
+        cancel: () => this.#remove(listener),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_BEHIND_BYTES }),
+    );
+  }
+
+  #add(listener: Listener): void {
+    this.#listeners.add(listener);
+    this.#stop ??= this.#listen();
+  }
+
+  #remove(listener: Listener | undefined): void {
+    if (listener !== undefined) this.#listeners.delete(listener);
+    if (this.#listeners.size > 0) return;
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #listen(): Unsubscribe {
+    const heartbeat = this.#encoder.encode(': heartbeat\n\n');
+    const timer = setInterval(() => {
+      if (this.#isOver()) this.#endAll();
+      else for (const listener of [...this.#listeners]) listener.send(heartbeat);
+    }, HEARTBEAT_MS);
+    timer.unref();
+    const names = Object.keys(EVENTS) as (keyof McpManagerEvents)[];
+    const unsubscribes = names.map((name) => this.#manager.on(name, (event) => this.#tell(name, event)));
+    return () => {
+      clearInterval(timer);
+      for (const unsubscribe of unsubscribes) unsubscribe();
+    };
+  }
+
+  #tell(name: keyof McpManagerEvents, event: ManagerEvent): void {
+    const listeners = [...this.#listeners].filter(
+      ({ server }) => server === undefined || concerns(event, server),
+    );
+    if (listeners.length > 0) {
+      const frame = this.#frame(name, event);
+      for (const listener of listeners) listener.send(frame);
+    }
+    if (name === 'status' && this.#isOver()) this.#endAll();
+  }
+
+  #frame(name: keyof McpManagerEvents, event: ManagerEvent): Uint8Array {
+    const frame = this.#encoder.encode(`event: ${name}\ndata: ${JSON.stringify(eventReport(event))}\n\n`);
+    if (frame.byteLength <= MAX_EVENT_BYTES) return frame;
+    return this.#encoder.encode(`: left out an event ${name} of ${frame.byteLength} bytes\n\n`);
+  }
+
+  /** The last words of a manager are those of its servers. */
+  #isOver(): boolean {
+    const { status, servers } = this.#manager.snapshot();
+    return status === 'closed' && servers.every((server) => server.status === 'closed');
+  }
+
+  #endAll(): void {
+    for (const listener of [...this.#listeners]) listener.end();
+  }
+}
+
+function concerns(event: ManagerEvent, server: string): boolean {
+  if (!('added' in event) || 'server' in event) return (event as { server?: string }).server === server;
+  return [event.added, event.updated, event.removed].some((names) => names.includes(server));
+}
+
+function eventReport(event: ManagerEvent): Record<string, unknown> {
+  const report = snakeCased(event);
+  const { error } = report;
+  if (error instanceof McpFleetError) report.error = snakeCased(error.toJSON());
+  return report;
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { check, checkServerConfig, count, durationMs } from '../client/options.js';
+import type { ServerConfig } from '../client/server-config.js';
+import { ConfigError } from '../core/errors.js';
+import type { McpManager } from '../manager/mcp-manager.js';
+import { isHostRule } from '../net/address-guard.js';
+
+export interface RestHandlerOptions {
+  /**
+   * Who may do this. Only `true` lets a request in: `false` is 403, a throw is 401. The string leaves the door
+   * open on purpose.
+   *
+   * It is asked before the body is read, with what the URL tells; for routes whose body names a server or a tool
+   * it is asked once more with those, for each of them, before anything is done. It must leave the body of the
+   * request alone, or read that of `request.clone()`.
+   */
+  authorize: 'allow-all' | ((request: Request, action: RestAction) => boolean | Promise<boolean>);
+  /** How long `authorize` may take; then the answer is 403. Milliseconds. @default 10_000 */
+  authorizeTimeoutMs?: number;
+  /** Path prefix to take off, where the framework has not done so. For example `/mcp`. @default '' */
+  basePath?: string;
+  /** Largest body read; a larger one is 413. Bytes. @default 262_144 */
+  maxBodyBytes?: number;
+  /** How long a body may take to arrive; then the answer is 408. Milliseconds. @default 10_000 */
+  bodyTimeoutMs?: number;
+  /**
+   * Hosts that `POST /servers` may point at although their addresses are not public, for example
+   * `api.example.com`, `*.example.com`, `localhost:8001`. Without a port, any port. @default public addresses only
+   */
+  allowedHosts?: readonly string[];
+  /**
+   * Ready-made servers that `POST /servers` may name as `{ name, preset }`; the only way to add a stdio server
+   * over REST. @default none
+   */
+  presets?: Readonly<Record<string, ServerConfig>>;
+  /** Origins that a browser may call from, for example `https://app.example.com`. @default none */
+  allowedOrigins?: readonly string[];
+}
+
+/** What a request wants to do. */
+export interface RestAction {
+  kind: 'read' | 'call' | 'admin';
+  /** The server concerned; `undefined` for all of them, and as long as the body that names it was not read. */
+  server?: string;
+  /** The tool to call, by the server's own name for it. */
+  tool?: string;
+}
+
+/** What holds where nothing is configured. */
+export const REST_DEFAULTS = {
+  authorizeTimeoutMs: 10_000,
+  basePath: '',
+  maxBodyBytes: 262_144,
+  bodyTimeoutMs: 10_000,
+} as const satisfies Partial<RestHandlerOptions>;
+
+export type RestSettings = RestHandlerOptions &
+  Required<
+    Pick<RestHandlerOptions, keyof typeof REST_DEFAULTS | 'allowedHosts' | 'presets' | 'allowedOrigins'>
+  >;
+
+const AUTHORIZE = "expected a function (request, action) => boolean, or 'allow-all' to let everybody in";
+const BASE_PATH = 'expected a path that begins with / and does not end with one';
+
+const schema = z.strictObject(
+  {
+    authorize: z.custom((value) => value === 'allow-all' || typeof value === 'function', {
+      error: AUTHORIZE,
+    }),
+    authorizeTimeoutMs: durationMs.optional(),
+    basePath: z
+      .string({ error: BASE_PATH })
+      .regex(/^(\/[^/?#]+)*$/, { error: BASE_PATH })
+      .optional(),
+    maxBodyBytes: count.optional(),
+    bodyTimeoutMs: durationMs.optional(),
+    allowedHosts: list(isHostRule, 'a host, for example api.example.com, *.example.com or localhost:8001'),
+    presets: z.record(z.string(), z.unknown(), { error: 'expected an object of servers by name' }).optional(),
+    allowedOrigins: list(isOrigin, 'an origin, for example https://app.example.com'),
+  },
+  { error: 'expected an object of options' },
+);
+
+/** @throws {ConfigError} naming the option. */
+export function restSettings(manager: McpManager, options: RestHandlerOptions): RestSettings {
+  if (typeof manager?.snapshot !== 'function') throw new ConfigError('manager', 'expected an McpManager');
+  check(schema, options, '');
+  const { presets = {}, allowedHosts = [], allowedOrigins = [] } = options;
+  for (const [name, preset] of Object.entries(presets)) checkServerConfig(preset, `presets.${name}`);
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return {
+    ...REST_DEFAULTS,
+    ...(Object.fromEntries(given) as typeof options),
+    presets,
+    allowedHosts,
+    allowedOrigins,
+  };
+}
+
+function list(fits: (entry: string) => boolean, what: string) {
+  const error = `expected ${what}`;
+  return z
+    .array(z.string({ error }).refine(fits, { error }), { error: 'expected an array of strings' })
+    .optional();
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}

@@ -1,0 +1,24 @@
+import type { McpManager } from '../../manager/mcp-manager.js';
+import { EventHub } from '../event-hub.js';
+import { type Route, route } from '../route.js';
+import { serverQuery } from '../schemas.js';
+
+export function eventRoutes(manager: McpManager): Route[] {
+  const hub = new EventHub(manager);
+  return [
+    route('GET /events', {
+      kind: 'read',
+      summary: 'Streams what happens, as server-sent events',
+      query: serverQuery,
+      answers: { 200: 'text/event-stream' },
+      handle({ query: { server_name: server }, request }) {
+        if (server !== undefined) manager.client(server);
+        // A stream that nobody reads would never end.
+        const body = request.method === 'HEAD' ? null : hub.open(server);
+        // Proxies such as nginx would otherwise collect events before they pass them on.
+        const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
+        return new Response(body, { headers });
+      },
+    }),
+  ];
+}
