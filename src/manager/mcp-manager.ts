@@ -9,16 +9,9 @@ import { z } from 'zod';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import type { McpClientEvents } from '../client/events.js';
 import { McpClient } from '../client/mcp-client.js';
-import {
-  check,
-  checkServerConfig,
-  checkServerName,
-  count,
-  DRAIN_TIMEOUT_MS,
-  durationMs,
-  serverDefaultsSchema,
-} from '../client/options.js';
+import { check, checkServerConfig, checkServerName, DRAIN_TIMEOUT_MS } from '../client/options.js';
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
+import { count, durationMs, serverDefaultsSchema } from '../client/server-schema.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { concurrentMap } from '../core/concurrent-map.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
