@@ -16,7 +16,7 @@ const scopes = z.array(
 /** What JSON can hold of the options of {@link clientCredentials}. */
 const clientCredentialsOptions = {
   clientId: text.describe('The client at the authorization server.'),
-  clientSecret: text.describe('Its secret, best as `${VAR}`.'),
+  clientSecret: text.describe('Its secret; best a reference to a variable.'),
   tokenUrl: text.optional().describe('The token endpoint; nothing is discovered.'),
   issuer: text.optional().describe('The authorization server, whose token endpoint is discovered.'),
   scopes: scopes.optional().describe('Scopes to ask for.'),
@@ -41,7 +41,7 @@ export const authSchema = z.discriminatedUnion(
   [
     z.strictObject({
       type: z.literal('static'),
-      token: text.describe('A token that is sent as it is, best as `${VAR}`.'),
+      token: text.describe('A token that is sent as it is; best a reference to a variable.'),
     }),
     z.strictObject({ type: z.literal('client_credentials'), ...clientCredentialsOptions }),
   ],
@@ -91,8 +91,7 @@ export function oauth2TokenProvider(entry: Oauth2Entry, path: string): TokenProv
       () => `${path}.oauth2_token`,
     );
   if (!hasCredentials) return undefined;
-  const scopes =
-    typeof oauth2_scopes === 'string' ? oauth2_scopes.split(' ').filter(Boolean) : oauth2_scopes;
+  const scopes = typeof oauth2_scopes === 'string' ? oauth2_scopes.split(' ').filter(Boolean) : oauth2_scopes;
   const make = () =>
     clientCredentials({
       clientId: oauth2_client_id,

@@ -76,9 +76,7 @@ export const entrySchema = z.strictObject({
   ...passedOver,
 });
 
-const headerList = z.array(
-  z.strictObject({ key: text, value: z.string({ error: 'expected a string' }) }),
-);
+const headerList = z.array(z.strictObject({ key: text, value: z.string({ error: 'expected a string' }) }));
 
 /** An entry of the array form. */
 export const listedEntrySchema = entrySchema.extend({
@@ -158,13 +156,15 @@ function translated(entry: Entry, path: string, timeoutUnitMs: number, context: 
 /** @throws {ConfigError} when both of two keys are given. */
 function only(path: string, pair: Readonly<Record<string, unknown>>): void {
   const names = Object.keys(pair).filter((name) => pair[name] !== undefined);
-  if (names.length > 1) throw new ConfigError(`${path}.${names[1]}`, `cannot be used together with ${names[0]}`);
+  if (names.length > 1)
+    throw new ConfigError(`${path}.${names[1]}`, `cannot be used together with ${names[0]}`);
 }
 
 function headersOf(list: z.infer<typeof headerList>, path: string): Record<string, string> {
   const headers = new Map<string, string>();
   for (const [index, { key, value }] of list.entries()) {
-    if (headers.has(key)) throw new ConfigError(`${path}.headers.${index}.key`, 'names a header a second time');
+    if (headers.has(key))
+      throw new ConfigError(`${path}.headers.${index}.key`, 'names a header a second time');
     headers.set(key, value);
   }
   return Object.fromEntries(headers);

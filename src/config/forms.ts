@@ -48,7 +48,10 @@ export function entriesOf(input: unknown): WrittenEntry[] {
   }
   if (!isPlain(input)) {
     const hint = typeof input === 'string' ? '; a text is to be parsed first' : '';
-    throw new ConfigError('', `expected { mcpServers }, { servers } or an array, got ${kindOf(input)}${hint}`);
+    throw new ConfigError(
+      '',
+      `expected { mcpServers }, { servers } or an array, got ${kindOf(input)}${hint}`,
+    );
   }
   const form = formOf(input);
   const servers = input[form];
@@ -75,7 +78,10 @@ function formOf(input: Record<string, unknown>): 'mcpServers' | 'servers' {
     throw new ConfigError(setting, 'is an option of a server, and belongs into its entry');
   const unknown = form === 'servers' ? others.find((key) => key !== 'inputs') : undefined;
   if (unknown !== undefined)
-    throw new ConfigError(unknown, `is not known; did you mean ${nearest(unknown, ['servers', 'inputs'])[0]}?`);
+    throw new ConfigError(
+      unknown,
+      `is not known; did you mean ${nearest(unknown, ['servers', 'inputs'])[0]}?`,
+    );
   return form;
 }
 

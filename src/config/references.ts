@@ -4,6 +4,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** No entry is nested deeper, and what is deeper may have no end. */
 const DEEPEST = 16;
+const LITERAL = 'write $${ for a literal ${';
 const VARIABLE = /^[\w./-][\w.:/()-]*$/;
 
 /**
@@ -20,10 +21,7 @@ export function withReferences(value: unknown, env: Environment, path: string, d
   if (!isPlain(value)) throw new ConfigError(path, `expected JSON, got a value of type ${typeof value}`);
   const copies = Object.entries(value).map(([key, member]): [string, unknown] => {
     if (key === '__proto__') throw new ConfigError(`${path}.__proto__`, 'is a name that must not be used');
-    return [
-      key,
-      member === undefined ? undefined : withReferences(member, env, `${path}.${key}`, depth + 1),
-    ];
+    return [key, member === undefined ? undefined : withReferences(member, env, `${path}.${key}`, depth + 1)];
   });
   return Object.fromEntries(copies);
 }
@@ -38,17 +36,20 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
 function expanded(text: string, env: Environment, path: string): string {
   return text.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inside: string | undefined, end: string) => {
     if (inside === undefined) return whole.slice(1);
-    if (end === '') throw new ConfigError(path, 'holds ${ without }; write $${ for a literal ${');
-    return valueOf(inside, env, path);
+    if (end === '') throw new ConfigError(path, `holds a reference without its end; ${LITERAL}`);
+    return resolved(inside, env, path);
   });
 }
 
-function valueOf(inside: string, env: Environment, path: string): string {
+function resolved(inside: string, env: Environment, path: string): string {
   const [, name = '', fallback] = /^(?:env:)?(.*?)(?::-(.*))?$/s.exec(inside) ?? [];
   if (!VARIABLE.test(name))
-    throw new ConfigError(path, 'holds ${…} without the name of a variable; write $${ for a literal ${');
+    throw new ConfigError(path, `holds a reference without the name of a variable; ${LITERAL}`);
   if (fallback?.includes('${'))
-    throw new ConfigError(path, `holds a reference inside the default of ${name}, which would not be replaced`);
+    throw new ConfigError(
+      path,
+      `holds a reference inside the default of ${name}, which would not be replaced`,
+    );
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   // As in a shell: an empty variable has the default, too.
   if (fallback !== undefined) return value || fallback;

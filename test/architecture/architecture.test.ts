@@ -26,7 +26,8 @@ describe('doors', () => {
   test('are what package.json exports', () => {
     const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
     const subpaths = doors.map((path) => (path === 'index.ts' ? '.' : `./${posix.basename(path, '.ts')}`));
-    expect(Object.keys(exports).sort()).toEqual([...subpaths, './package.json'].sort());
+    const data = ['./config.schema.json', './package.json'];
+    expect(Object.keys(exports).sort()).toEqual([...subpaths, ...data].sort());
   });
 });
 
