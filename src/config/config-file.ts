@@ -49,7 +49,10 @@ export function serversIn(text: string, file: string, env: Environment): Record<
     throw inFile(error, file);
   }
   try {
-    return serversOf(json.value, { env, readEnvFile: (name) => readEnvFile(resolve(dirname(file), name)) });
+    return serversOf(json.value, {
+      env,
+      readEnvFile: (name, path) => readEnvFile(resolve(dirname(file), name), path),
+    });
   } catch (error) {
     throw inFile(error, file, json);
   }
@@ -72,11 +75,11 @@ async function reading<Value>(file: string, read: () => Promise<Value>): Promise
   }
 }
 
-function readEnvFile(file: string): Record<string, string> {
+function readEnvFile(file: string, path: string): Record<string, string> {
   try {
     return parseEnv(readFileSync(file, 'utf8')) as Record<string, string>;
   } catch (cause) {
-    throw new ConfigError('', `the envFile ${file} ${problemOfSystem(cause)}`, { cause });
+    throw new ConfigError(path, `${file} ${problemOfSystem(cause)}`, { cause });
   }
 }
 

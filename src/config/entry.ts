@@ -96,8 +96,8 @@ export const listedEntrySchema = entrySchema.extend({
 
 export interface EntryContext {
   readonly env: Environment;
-  /** Variables of an `envFile`. */
-  readonly readEnvFile: ((file: string) => Record<string, string>) | undefined;
+  /** The variables of an `envFile`. @throws {ConfigError} at `path` */
+  readonly readEnvFile: ((file: string, path: string) => Record<string, string>) | undefined;
 }
 
 type Entry = Omit<z.infer<typeof listedEntrySchema>, 'name'>;
@@ -139,7 +139,7 @@ function translated(entry: Entry, path: string, timeoutUnitMs: number, context: 
   const oauth2 = oauth2TokenProvider(entry, path);
   only(path, { url, serverUrl });
   only(path, { callTimeoutMs: entry.callTimeoutMs, timeout });
-  only(path, { auth, oauth2_: oauth2 });
+  only(path, { 'oauth2_…': oauth2, auth });
   if (envFile !== undefined && entry.command === undefined)
     throw new ConfigError(`${path}.envFile`, 'is only for a server with a command');
   return given({
@@ -179,7 +179,7 @@ function environmentOf(
   if (envFile !== undefined && readEnvFile === undefined)
     throw new ConfigError(`${path}.envFile`, 'is read by loadConfig and watchConfig only');
   if (env === undefined && envFile === undefined) return undefined;
-  const fromFile = envFile === undefined ? {} : readEnvFile?.(envFile);
+  const fromFile = envFile === undefined ? {} : readEnvFile?.(envFile, `${path}.envFile`);
   const texts = Object.entries({ ...fromFile, ...env })
     .filter(([, value]) => value !== null)
     .map(([name, value]) => [name, String(value)]);

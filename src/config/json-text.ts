@@ -20,6 +20,7 @@ export class JsonText {
   /** @throws {ConfigError} for what is no JSON, with line and column and nothing of the text. */
   constructor(text: string) {
     this.#text = text;
+    if (createScanner(text, true).scan() === END_OF_FILE) throw new ConfigError('', 'is empty');
     this.#refuseDepth();
     const errors: { error: number; offset: number }[] = [];
     const root = parseTree(text, errors as never, { allowTrailingComma: true });
@@ -28,9 +29,9 @@ export class JsonText {
       const what = printParseErrorCode(first.error).replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter}`);
       throw new ConfigError('', `is not JSON (${what.toLowerCase()}) at ${this.#placeAt(first.offset)}`);
     }
-    if (root === undefined) throw new ConfigError('', 'is empty');
-    this.#root = root;
-    this.#refuseDuplicates(root);
+    // Without errors there is a value.
+    this.#root = root as Node;
+    this.#refuseDuplicates(this.#root);
   }
 
   /** Its objects have no prototype, so that no key means anything to them. */
