@@ -71,7 +71,7 @@ export const entrySchema = z.strictObject({
     .min(1_000, { error: MILLISECONDS })
     .max(2 ** 31 - 1, { error: MILLISECONDS })
     .optional()
-    .describe('`callTimeoutMs`, as Claude Code calls it.'),
+    .describe('`callTimeoutMs`, in milliseconds.'),
   ...plainSettings,
   ...passedOver,
 });
@@ -80,17 +80,17 @@ const headerList = z.array(z.strictObject({ key: text, value: z.string({ error: 
 
 /** An entry of the array form. */
 export const listedEntrySchema = entrySchema.extend({
-  name: text.describe('The name of the server.'),
+  name: text.describe('The name of the server, in the array form.'),
   headers: z
     .union([headerList, textMap], { error: 'expected an array of { key, value }, or an object of strings' })
     .optional()
-    .describe('Sent with every request; an object, or an array of `{ key, value }`.'),
+    .describe('Sent with every request. In the array form also an array of `{ key, value }`.'),
   timeout: z
     .number({ error: SECONDS })
     .positive({ error: SECONDS })
     .max(2_147_483, { error: SECONDS })
     .optional()
-    .describe('`callTimeoutMs`, in seconds.'),
+    .describe('`callTimeoutMs`: in the array form in seconds, else in milliseconds.'),
   ...oauth2Keys,
 });
 

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import * as index from 'mcp-fleet';
+import * as config from 'mcp-fleet/config';
 import * as testing from 'mcp-fleet/testing';
 
 const require = createRequire(import.meta.url);
-for (const door of [index, testing, require('mcp-fleet'), require('mcp-fleet/testing')]) {
+for (const door of [
+  index,
+  config,
+  testing,
+  require('mcp-fleet'),
+  require('mcp-fleet/config'),
+  require('mcp-fleet/testing'),
+]) {
   for (const [name, value] of Object.entries(door)) {
     if (typeof value === 'function') assert.equal(value.name, name);
   }

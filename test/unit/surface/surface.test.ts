@@ -1,4 +1,5 @@
 import * as index from 'mcp-fleet';
+import * as config from 'mcp-fleet/config';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { DRAIN_TIMEOUT_MS, SERVER_DEFAULTS } from '../../../src/client/options.js';
@@ -26,6 +27,16 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/config', () => {
+    expect(Object.keys(config).sort()).toMatchInlineSnapshot(`
+      [
+        "loadConfig",
+        "parseConfig",
+        "watchConfig",
       ]
     `);
   });
@@ -80,6 +91,7 @@ describe('the public surface', () => {
         "connect",
         "getPrompt",
         "hasTokenProvider",
+        "inherit",
         "instructions",
         "knownTools",
         "lastError",
