@@ -31,7 +31,7 @@ export class FileEvents {
   async start(): Promise<void> {
     await this.look();
     if (this.#closed) return;
-    this.#timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
+    this.#timer = setInterval(() => this.look().catch(() => {}), LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -46,7 +46,7 @@ export class FileEvents {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    await this.#looking;
+    await this.#looking?.catch(() => {});
     await this.#watcher?.close();
   }
 

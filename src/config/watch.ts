@@ -60,8 +60,13 @@ export async function watchConfig(
     watch.stop();
   };
   signal?.addEventListener('abort', stop, { once: true });
-  await abortable(watch.start(), signal);
-  return stop;
+  try {
+    await abortable(watch.start(), signal);
+    return stop;
+  } catch (error) {
+    stop();
+    throw error;
+  }
 }
 
 interface WatchSettings {
@@ -130,7 +135,7 @@ class ConfigWatch {
   async #read(): Promise<Record<string, ServerConfig> | undefined> {
     if (this.#stopped) return undefined;
     // It may lie somewhere else by now.
-    void this.#events.look();
+    this.#events.look().catch(() => {});
     let now = '';
     try {
       const text = await readConfigText(this.#file);

@@ -410,7 +410,7 @@ export class McpManager implements AsyncDisposable {
     this.#refuseWhenClosed();
     const before = new Map(this.#clients);
     const started = this.#startReplacements(servers);
-    const failures = started.length > 0 ? await Promise.all(started.map((one) => one.prepare())) : [];
+    if (started.length > 0) await Promise.all(started.map((replacement) => replacement.prepare()));
     this.#refuseWhenClosed();
 
     // Meanwhile, others may have added and removed servers.
@@ -424,15 +424,15 @@ export class McpManager implements AsyncDisposable {
     }
     for (const name of added) this.#add(name, servers[name] as ServerConfig);
     const updated: string[] = [];
-    for (const [index, replacement] of started.entries()) {
+    for (const replacement of started) {
       const { name } = replacement.next;
-      const failure = failures[index];
+      const { obstacle } = replacement;
       if (this.#replacements.get(name) !== replacement) continue;
-      if (failure === undefined) {
+      if (obstacle === undefined) {
         updated.push(name);
         leaving.push(this.#takeOver(replacement));
       } else {
-        this[REPORT]({ server: name, during: 'config', error: failure });
+        this[REPORT]({ server: name, during: 'config', error: obstacle });
         replacement.await(() => this.#takeOverLater(replacement));
       }
     }

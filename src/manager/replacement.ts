@@ -17,6 +17,7 @@ export class Replacement {
   readonly fingerprint: string;
   readonly #old: McpClient;
   readonly #listening: Unsubscribe[] = [];
+  #failure: McpFleetError | undefined;
 
   constructor(old: McpClient, next: McpClient, fingerprint: string) {
     this.#old = old;
@@ -25,15 +26,20 @@ export class Replacement {
     next.inherit(old);
   }
 
-  /** Tries to connect, once. Resolves to the reason to wait, or to `undefined` when it can take over. */
-  async prepare(): Promise<McpFleetError | undefined> {
-    if (UNUSED.has(this.#old.status)) return undefined;
+  /** Tries to connect, once, if there is a connection to keep meanwhile. */
+  async prepare(): Promise<void> {
+    if (UNUSED.has(this.#old.status)) return;
     try {
       await this.next.connect();
-      return undefined;
     } catch (thrown) {
-      return SERVING.has(this.#old.status) ? asFleetError(thrown, this.next.name) : undefined;
+      this.#failure = asFleetError(thrown, this.next.name);
     }
+  }
+
+  /** Why it must wait at this moment, or `undefined` if it can take over: it is connected, or nothing is lost by it. */
+  get obstacle(): McpFleetError | undefined {
+    if (SERVING.has(this.next.status) || !SERVING.has(this.#old.status)) return undefined;
+    return this.next.lastError ?? this.#failure;
   }
 
   /** Calls `takeOver` once it can: the new client has connected, or the old one has nothing more to lose. */

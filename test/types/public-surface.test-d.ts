@@ -45,6 +45,7 @@ import type {
   Unsubscribe,
 } from 'mcp-fleet';
 import * as fleet from 'mcp-fleet';
+import * as config from 'mcp-fleet/config';
 import type { FakeServer, FakeTokenProvider } from 'mcp-fleet/testing';
 import * as testing from 'mcp-fleet/testing';
 import { assertType, describe, expectTypeOf, test } from 'vitest';
@@ -419,5 +420,22 @@ describe('handlers', () => {
     });
     // @ts-expect-error no such action
     assertType<ServerRequestHandlers>({ elicitation: async () => ({ action: 'maybe' }) });
+  });
+});
+
+describe('configurations', () => {
+  test('give what a manager takes, and follow a file', () => {
+    expectTypeOf(config.parseConfig).returns.toEqualTypeOf<Record<string, ServerConfig>>();
+    expectTypeOf(config.loadConfig).returns.resolves.toEqualTypeOf<Record<string, ServerConfig>>();
+    expectTypeOf(config.loadConfig).parameter(0).toEqualTypeOf<string | URL>();
+    expectTypeOf(config.watchConfig).returns.resolves.toEqualTypeOf<Unsubscribe>();
+    expectTypeOf(config.watchConfig).parameter(0).toEqualTypeOf<McpManager>();
+    assertType<config.WatchConfigOptions>({
+      env: process.env,
+      debounceMs: 50,
+      onApplied: ({ added }) => added,
+    });
+    assertType<config.ConfigOptions>({ env: { A: undefined, B: 'b' } });
+    expectTypeOf<MembersWithAny<typeof config>>().toBeNever();
   });
 });
