@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { defineConfig, type Options } from 'tsup';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -13,6 +13,13 @@ const lazyRequire: Plugin = {
     return { code: code.replace(/\bimport\(("\.\/[^"]+")\)/g, 'Promise.resolve().then(() => require($1))') };
   },
 };
+
+/** The published JSON Schema, made from the schemas that validate. */
+async function writeJsonSchema(): Promise<void> {
+  Object.assign(globalThis, { __VERSION__: version });
+  const { configJsonSchema } = await import('./src/config/json-schema.js');
+  writeFileSync('dist/config.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+}
 
 export default defineConfig({
   // Every file directly in src/ is a published subpath.
@@ -33,4 +40,5 @@ export default defineConfig({
   noExternal: ['p-retry', 'is-network-error'],
   clean: true,
   define: { __VERSION__: JSON.stringify(version) },
+  onSuccess: writeJsonSchema,
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CallOptions } from '../calls/call-options.js';
-import { check, durationMs } from './options.js';
+import { check } from './options.js';
+import { durationMs } from './server-schema.js';
 
 const signal = z.custom<unknown>((value) => value instanceof AbortSignal, {
   error: 'expected an AbortSignal',

@@ -38,7 +38,7 @@ export interface McpClientEvents {
   /** Something failed that no caller was waiting for. Never fatal when unheard. */
   error: {
     server?: string;
-    during: 'connect' | 'health' | 'refresh' | 'catalog' | 'listener' | 'transport' | 'close';
+    during: 'connect' | 'health' | 'refresh' | 'catalog' | 'listener' | 'config' | 'transport' | 'close';
     error: McpFleetError;
   };
 }

@@ -60,7 +60,7 @@ export class McpClient implements AsyncDisposable {
   readonly #calls: CallRunner;
   readonly #catalog: Catalog;
   readonly #toolCalls: ToolCalls;
-  readonly #standing = new StandingRequests();
+  #standing = new StandingRequests();
   readonly #allowed: ToolFilter;
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
@@ -308,6 +308,11 @@ export class McpClient implements AsyncDisposable {
       await session.request('logging/setLevel', { level }, { signal });
       this.#standing.logLevel(level);
     });
+  }
+
+  /** Goes on with the subscriptions and the log level that were asked of the client whose place it takes. @internal */
+  inherit(previous: McpClient): void {
+    this.#standing = previous.#standing;
   }
 
   // ── Events and the end ──────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ import { checkHeaders } from '../net/headers.js';
 import type { SessionTarget } from '../session/open.js';
 import { HEALTH_DEFAULTS, type HealthCheckOptions } from './health-check.js';
 import type { ServerConfig, ServerDefaults } from './server-config.js';
+import { SERVER_SCHEMAS, SERVER_TYPES, serverDefaultsSchema } from './server-schema.js';
 
 /** What holds where nothing is configured. */
 export const SERVER_DEFAULTS = {
@@ -40,134 +41,23 @@ interface Policies {
   cache: Required<CacheOptions> | false;
 }
 
-// ── Schemas ───────────────────────────────────────────────────────────────────
-
-const LONGEST_MS = 2 ** 31 - 1;
-
-export const durationMs = number(
-  'a positive number of milliseconds, at most 2147483647',
-  (value) => value <= LONGEST_MS,
-);
-export const count = number('a whole number of at least 1', Number.isSafeInteger);
-const WHOLE_OR_ZERO = 'expected a whole number of at least 0';
-const TTL = 'expected a number of milliseconds of at least 0';
-const ttlMs = z.number({ error: TTL }).min(0, { error: TTL }).max(LONGEST_MS, { error: TTL });
-const texts = z.array(z.string({ error: 'expected a string' }), { error: 'expected an array of strings' });
-const textMap = z.record(z.string(), z.string({ error: 'expected a string' }), {
-  error: 'expected an object of strings',
-});
-const text = z
-  .string({ error: 'expected a string' })
-  .min(1, { error: 'expected a string that is not empty' });
-
-function number(what: string, fits: (value: number) => boolean) {
-  const error = `expected ${what}`;
-  return z.number({ error }).positive({ error }).refine(fits, { error });
-}
-
-/** Options of a policy, or `false` to do without it. */
-function policy(shape: z.core.$ZodLooseShape) {
-  const error = `expected false or { ${Object.keys(shape).join(', ')} }`;
-  return z.union([z.literal(false), z.strictObject(shape).partial()], { error }).optional();
-}
-
-function func() {
-  return z.custom<unknown>((value) => typeof value === 'function', { error: 'expected a function' });
-}
-
-function objectWith(...methods: string[]) {
-  return z.custom<unknown>(
-    (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
-    { error: `expected an object with ${methods.map((method) => `${method}()`).join(', ')}` },
-  );
-}
-
-function url(...protocols: string[]) {
-  const error = `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`;
-  return z
-    .union([z.string(), z.instanceof(URL)], { error })
-    .refine((value) => URL.canParse(value.toString()) && protocols.includes(new URL(value).protocol), {
-      error,
-      abort: true,
-    })
-    .refine((value) => new URL(value).username === '' && new URL(value).password === '', {
-      error: 'must not hold a user name or password; use headers or auth',
-    });
-}
-
-export const serverDefaultsSchema = z.strictObject({
-  clientInfo: z
-    .looseObject({ name: text, version: text }, { error: 'expected { name, version }' })
-    .optional(),
-  connectTimeoutMs: durationMs.optional(),
-  callTimeoutMs: durationMs.optional(),
-  retry: policy({ attempts: count, baseDelayMs: durationMs, maxDelayMs: durationMs }),
-  circuitBreaker: policy({
-    consecutiveFailures: count,
-    failureRatio: number('a share above 0 and at most 1', (value) => value <= 1),
-    minimumCalls: count,
-    windowMs: durationMs,
-    openMs: durationMs,
-    maxOpenMs: durationMs,
-  }),
-  healthCheck: policy({ intervalMs: durationMs, timeoutMs: durationMs, threshold: count }),
-  cache: policy({ listTtlMs: ttlMs, toolTtlMs: ttlMs, resourceTtlMs: ttlMs, maxEntries: count }),
-  maxConcurrency: count.optional(),
-  maxQueue: z.int({ error: WHOLE_OR_ZERO }).min(0, { error: WHOLE_OR_ZERO }).optional(),
-  trustAnnotations: z.boolean({ error: 'expected true or false' }).optional(),
-  maxResponseBytes: count.optional(),
-  tools: z
-    .strictObject({ allow: texts.optional(), deny: texts.optional() }, { error: 'expected { allow, deny }' })
-    .optional(),
-  interceptors: z.array(func(), { error: 'expected an array of functions' }).optional(),
-  handlers: z
-    .strictObject(
-      { elicitation: func().optional(), sampling: func().optional(), roots: func().optional() },
-      { error: 'expected { elicitation, sampling, roots }' },
-    )
-    .optional(),
-  fetch: func().optional(),
-  logger: objectWith('debug', 'info', 'warn', 'error').optional(),
-});
-
-const SCHEMAS = {
-  http: serverDefaultsSchema.extend({
-    type: z.enum(['auto', 'http', 'sse']).optional(),
-    url: url('http:', 'https:'),
-    headers: textMap.optional(),
-    auth: objectWith('getToken').optional(),
-    oauth: objectWith('tokens').optional(),
-  }),
-  stdio: serverDefaultsSchema.extend({
-    type: z.literal('stdio').optional(),
-    command: text,
-    args: texts.optional(),
-    env: textMap.optional(),
-    cwd: text.optional(),
-  }),
-  ws: serverDefaultsSchema.extend({
-    type: z.literal('ws').optional(),
-    url: url('ws:', 'wss:'),
-    headers: textMap.optional(),
-    auth: objectWith('getToken').optional(),
-  }),
-  custom: serverDefaultsSchema.extend({ type: z.literal('custom'), transport: func() }),
-};
-
-const TYPES = ['auto', 'http', 'sse', 'stdio', 'ws', 'custom'] as const;
-
 // ── Checks ────────────────────────────────────────────────────────────────────
 
-/** @throws {ConfigError} naming the path of the first fault. */
-export function checkServerConfig(config: ServerConfig, path = ''): void {
+/**
+ * @param source what the configuration was made from: messages show its values instead.
+ * @throws {ConfigError} naming the path of the first fault.
+ */
+export function checkServerConfig(config: ServerConfig, path = '', source: unknown = config): void {
   if (typeof config !== 'object' || config === null) {
     throw new ConfigError(path, `expected a server configuration, got ${shown(config, path)}`);
   }
   const kind = kindOf(config, path);
-  check(SCHEMAS[kind], config, path);
+  const misplaced = Object.keys(config).find(
+    (key) => !Object.hasOwn(SERVER_SCHEMAS[kind].shape, key) && KNOWN_OPTIONS.includes(key),
+  );
+  if (misplaced !== undefined)
+    throw new ConfigError(join(path, misplaced), `is not an option of ${KINDS[kind]}`);
+  check(SERVER_SCHEMAS[kind], config, path, source);
   if ('headers' in config && config.headers !== undefined)
     checkHeaders(config.headers, join(path, 'headers'));
   checkAuth(config, path);
@@ -178,14 +68,12 @@ export function checkDefaults(defaults: ServerDefaults): void {
   check(serverDefaultsSchema, defaults, '');
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+export const SERVER_NAME = /^(?!.*__)[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const RESERVED_NAMES = new Set(['constructor', 'prototype', '__proto__']);
 
 /** Names become parts of tool names, keys of objects and paths of URLs. @throws {ConfigError} */
 export function checkServerName(name: string, path: string): void {
-  const fits =
-    typeof name === 'string' && NAME.test(name) && !name.includes('__') && !RESERVED_NAMES.has(name);
-  if (fits) return;
+  if (typeof name === 'string' && SERVER_NAME.test(name) && !RESERVED_NAMES.has(name)) return;
   throw new ConfigError(
     path,
     'expected a name of 1 to 64 letters, digits, _ and -, beginning with a letter or digit, without __, got ' +
@@ -193,8 +81,11 @@ export function checkServerName(name: string, path: string): void {
   );
 }
 
-/** @throws {ConfigError} for the first fault that `schema` finds in `value`. */
-export function check(schema: z.ZodType, value: unknown, path: string): void {
+/**
+ * @param source where the message takes the wrong value from
+ * @throws {ConfigError} for the first fault that `schema` finds in `value`.
+ */
+export function check(schema: z.ZodType, value: unknown, path: string, source: unknown = value): void {
   const result = schema.safeParse(value);
   if (result.success) return;
   const issue = inside(result.error.issues[0] as z.core.$ZodIssue);
@@ -205,7 +96,7 @@ export function check(schema: z.ZodType, value: unknown, path: string): void {
   const fault = join(path, ...issue.path);
   const found = issue.path.reduce<unknown>(
     (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
+    source,
   );
   throw new ConfigError(fault, `${issue.message}, got ${shown(found, fault)}`);
 }
@@ -217,26 +108,36 @@ function inside(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   return found === undefined ? issue : { ...found, path: [...issue.path, ...found.path] };
 }
 
+const KNOWN_OPTIONS: readonly string[] = [
+  ...new Set(Object.values(SERVER_SCHEMAS).flatMap((schema) => Object.keys(schema.shape))),
+];
+
+const KINDS = {
+  http: 'a server over HTTP',
+  stdio: 'a server with a command',
+  ws: 'a server over WebSocket',
+  custom: 'a server with a transport of its own',
+} as const satisfies Record<keyof typeof SERVER_SCHEMAS, string>;
+
 function notAnOption(path: string, key: string, known: readonly string[]): ConfigError {
   const best = nearest(key, known)[0];
   return new ConfigError(path, `is not an option${best === undefined ? '' : `; did you mean ${best}?`}`);
 }
 
-function kindOf(config: ServerConfig, path: string): keyof typeof SCHEMAS {
+function kindOf(config: ServerConfig, path: string): keyof typeof SERVER_SCHEMAS {
   const { type } = config;
-  if (type !== undefined && !TYPES.includes(type)) {
+  if (type !== undefined && !SERVER_TYPES.includes(type)) {
     throw new ConfigError(
       join(path, 'type'),
-      `expected one of ${TYPES.join(', ')}, got ${shown(type, 'type')}`,
+      `expected one of ${SERVER_TYPES.join(', ')}, got ${shown(type, 'type')}`,
     );
   }
   if (type === 'custom' || 'transport' in config) return 'custom';
   if (type === 'stdio' || 'command' in config) return 'stdio';
   if (type === 'ws' || ('url' in config && /^wss?:/i.test(String(config.url)))) return 'ws';
   if ('url' in config || type !== undefined) return 'http';
-  const known = [...new Set(Object.values(SCHEMAS).flatMap((schema) => Object.keys(schema.shape)))];
-  const unknown = Object.keys(config).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw notAnOption(join(path, unknown), unknown, known);
+  const unknown = Object.keys(config).find((key) => !KNOWN_OPTIONS.includes(key));
+  if (unknown !== undefined) throw notAnOption(join(path, unknown), unknown, KNOWN_OPTIONS);
   throw new ConfigError(path, 'expected url (HTTP or WebSocket), command (stdio) or transport (custom)');
 }
 
@@ -262,16 +163,16 @@ function checkAuth(config: ServerConfig, path: string): void {
 }
 
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  for (const key of path) at = unwrapped((unwrapped(at) as z.ZodObject | undefined)?.shape?.[String(key)]);
-  return Object.keys((unwrapped(at) as z.ZodObject | undefined)?.shape ?? {});
+  let at = objectsIn(schema);
+  for (const key of path) at = at.flatMap(({ shape }) => objectsIn(shape[String(key)]));
+  return [...new Set(at.flatMap(({ shape }) => Object.keys(shape)))];
 }
 
-function unwrapped(schema: unknown): unknown {
-  if (schema instanceof z.ZodOptional) return unwrapped(schema.unwrap());
-  return schema instanceof z.ZodUnion
-    ? schema.options.find((option) => option instanceof z.ZodObject)
-    : schema;
+/** The objects that a schema allows. */
+function objectsIn(schema: unknown): z.ZodObject[] {
+  if (schema instanceof z.ZodOptional) return objectsIn(schema.unwrap());
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(objectsIn);
+  return schema instanceof z.ZodObject ? [schema] : [];
 }
 
 function join(...parts: readonly PropertyKey[]): string {
@@ -282,7 +183,7 @@ function join(...parts: readonly PropertyKey[]): string {
 }
 
 /** Options whose text may be, or hold, a secret. */
-const CONFIDENTIAL = /(^|\.)(headers|env|args|auth|oauth)(\.|$)/;
+const CONFIDENTIAL = /(^|\.)(headers|env|args|auth|oauth\w*)(\.|$)/;
 
 /** A wrong value as it may be shown: secrets and long texts are not. */
 function shown(value: unknown, path: string): string {

@@ -5,7 +5,12 @@ import { asFleetError } from '../core/errors.js';
 import type { McpManagerEvents } from './fleet.js';
 
 type EventName = keyof McpManagerEvents;
-type Listening = Map<EventName, Unsubscribe>;
+
+/** What is passed on of one client: the events of `names` that somebody listens to. */
+interface Following {
+  readonly names: readonly EventName[] | undefined;
+  readonly stops: Map<EventName, Unsubscribe>;
+}
 
 /**
  * The events of a manager: its own, and those of its clients. A client is listened to only for what somebody
@@ -18,7 +23,7 @@ export class FleetEvents {
     },
     (name, wanted) => this.#interest(name, wanted),
   );
-  readonly #clients = new Map<McpClient, Listening>();
+  readonly #clients = new Map<McpClient, Following>();
   readonly #wanted = new Set<EventName>();
 
   on<Name extends EventName>(
@@ -41,31 +46,32 @@ export class FleetEvents {
     this.#emitter.emit(name, event);
   }
 
-  /** Passes on the events of `client` from now on. */
-  follow(client: McpClient): void {
-    const listening: Listening = new Map();
-    this.#clients.set(client, listening);
-    for (const name of this.#wanted) this.#listen(client, listening, name);
+  /** Passes on the events of `client` from now on, all or those of `names`. */
+  follow(client: McpClient, names?: readonly EventName[]): void {
+    this.unfollow(client);
+    const following: Following = { names, stops: new Map() };
+    this.#clients.set(client, following);
+    for (const name of this.#wanted) this.#listen(client, following, name);
   }
 
   unfollow(client: McpClient): void {
-    for (const stop of this.#clients.get(client)?.values() ?? []) stop();
+    for (const stop of this.#clients.get(client)?.stops.values() ?? []) stop();
     this.#clients.delete(client);
   }
 
   #interest(name: EventName, wanted: boolean): void {
     if (wanted) this.#wanted.add(name);
     else this.#wanted.delete(name);
-    for (const [client, listening] of this.#clients) {
-      if (wanted) this.#listen(client, listening, name);
-      else listening.get(name)?.();
+    for (const [client, following] of this.#clients) {
+      if (wanted) this.#listen(client, following, name);
+      else following.stops.get(name)?.();
     }
   }
 
-  #listen(client: McpClient, listening: Listening, name: EventName): void {
+  #listen(client: McpClient, { names, stops }: Following, name: EventName): void {
     // The manager's own; no client has it.
-    if (name === 'servers') return;
+    if (name === 'servers' || names?.includes(name) === false) return;
     const pass = (event: McpClientEvents[typeof name]) => this.#emitter.emit(name, event);
-    listening.set(name, client.on(name, pass));
+    stops.set(name, client.on(name, pass));
   }
 }

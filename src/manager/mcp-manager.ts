@@ -9,16 +9,9 @@ import { z } from 'zod';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { toolCall } from '../calls/tool-call.js';
 import { McpClient } from '../client/mcp-client.js';
-import {
-  check,
-  checkServerConfig,
-  checkServerName,
-  count,
-  DRAIN_TIMEOUT_MS,
-  durationMs,
-  serverDefaultsSchema,
-} from '../client/options.js';
+import { check, checkServerConfig, checkServerName, DRAIN_TIMEOUT_MS } from '../client/options.js';
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
+import { count, durationMs, serverDefaultsSchema } from '../client/server-schema.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { concurrentMap } from '../core/concurrent-map.js';
 import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
@@ -29,6 +22,7 @@ import {
   UnknownServerError,
   UnknownToolError,
 } from '../core/errors.js';
+import { isolatedLogger } from '../core/logger.js';
 import { nearestHint } from '../core/nearest.js';
 import {
   type CallOutcome,
@@ -47,6 +41,7 @@ import {
 } from './fleet.js';
 import { FleetEvents } from './fleet-events.js';
 import { FleetTools } from './fleet-tools.js';
+import { Replacement } from './replacement.js';
 import { looksHashed, mayBeOf, plainAddress, type ToolAddress } from './tool-names.js';
 
 export interface McpManagerOptions extends ServerDefaults {
@@ -63,6 +58,9 @@ export const MANAGER_DEFAULTS = {
   connectConcurrency: 16,
   drainTimeoutMs: DRAIN_TIMEOUT_MS,
 } as const satisfies McpManagerOptions;
+
+/** Method of a manager, for the doors above it; the same in the ESM and the CJS copy. */
+export const REPORT: unique symbol = Symbol.for('mcp-fleet.report');
 
 const optionsSchema = serverDefaultsSchema.extend({
   servers: z.record(z.string(), z.unknown(), { error: 'expected an object of servers by name' }).optional(),
@@ -81,6 +79,10 @@ export class McpManager implements AsyncDisposable {
   readonly #drainTimeoutMs: number;
   readonly #events = new FleetEvents();
   readonly #leaving = new Set<Promise<void>>();
+  /** By name: clients that are to take the place of those in `#clients`. */
+  readonly #replacements = new Map<string, Replacement>();
+  /** The last call of `setServers`, as long as it is not done. */
+  #lastChange: Promise<void> | undefined;
   #connectOnAdd = false;
   #closed: Promise<void> | undefined;
 
@@ -150,38 +152,32 @@ export class McpManager implements AsyncDisposable {
     this.#clients.delete(name);
     this.#fingerprints.delete(name);
     this.#events.emit('servers', { added: [], updated: [], removed: [name] });
-    await this.#leave(client);
+    await Promise.all([this.#leave(client), this.#giveUp(name)]);
     return true;
   }
 
   /**
    * Makes the set of servers exactly `servers`: adds, replaces what changed, drains and removes, leaves the rest
-   * connected. All or nothing: a fault in one entry changes none.
+   * connected. All or nothing: a fault in one entry changes none. One call after the other; the last one wins.
+   *
+   * A changed server connects with its new configuration first, for at most its `connectTimeoutMs`. Then new calls
+   * go there, and the running ones end where they are. If it cannot connect while the old connection works, the
+   * old one goes on: the server is not among `updated`, an `error` event (`during: 'config'`) says why, and it moves
+   * over, with a `servers` event, as soon as the new one connects or the old one is lost.
    * @throws {ConfigError}
    */
   async setServers(servers: Record<string, ServerConfig>): Promise<ServersDiff> {
     this.#refuseWhenClosed();
     checkServers(servers);
-    const added = Object.keys(servers).filter((name) => !this.#clients.has(name));
-    const removed = [...this.#clients.keys()].filter((name) => !Object.hasOwn(servers, name));
-    const updated = Object.entries(servers)
-      .filter(
-        ([name, config]) => this.#clients.has(name) && this.#fingerprints.get(name) !== canonicalJson(config),
-      )
-      .map(([name]) => name);
-    const diff = { added, updated, removed };
-    if (added.length + updated.length + removed.length === 0) return diff;
-
-    const leaving = [...updated, ...removed].map((name) => this.client(name));
-    // From here on their names speak of others.
-    for (const name of updated) this.#events.unfollow(this.client(name));
-    for (const name of removed) {
-      this.#clients.delete(name);
-      this.#fingerprints.delete(name);
-    }
-    for (const name of [...added, ...updated]) this.#add(name, servers[name] as ServerConfig);
-    this.#events.emit('servers', diff);
-    await Promise.all(leaving.map((client) => this.#leave(client)));
+    const wanted = { ...servers };
+    const change = this.#lastChange?.then(() => this.#change(wanted)) ?? this.#change(wanted);
+    const done = () => {
+      if (this.#lastChange === ended) this.#lastChange = undefined;
+    };
+    const ended = change.then(done, done);
+    this.#lastChange = ended;
+    const { diff, leaving } = await change;
+    await Promise.all(leaving);
     return diff;
   }
 
@@ -360,6 +356,7 @@ export class McpManager implements AsyncDisposable {
 
   async #close(drainTimeoutMs: number): Promise<void> {
     await Promise.all([
+      ...[...this.#replacements.keys()].map((name) => this.#giveUp(name)),
       ...[...this.#clients.values()].map((client) => client.close({ drainTimeoutMs })),
       ...this.#leaving,
     ]);
@@ -369,12 +366,107 @@ export class McpManager implements AsyncDisposable {
 
   #add(name: string, config: ServerConfig): McpClient {
     const client = new McpClient(name, config, this.#defaults);
+    this.#enter(client, canonicalJson(config));
+    return client;
+  }
+
+  /** Puts a client into the set, perhaps into the place of another. */
+  #enter(client: McpClient, fingerprint: string): void {
     this.#events.follow(client);
-    this.#clients.set(name, client);
-    this.#fingerprints.set(name, canonicalJson(config));
+    this.#clients.set(client.name, client);
+    this.#fingerprints.set(client.name, fingerprint);
     // Its outcome shows in the status.
     if (this.#connectOnAdd) client.connect().catch(() => {});
-    return client;
+  }
+
+  async #change(
+    servers: Record<string, ServerConfig>,
+  ): Promise<{ diff: ServersDiff; leaving: Promise<void>[] }> {
+    this.#refuseWhenClosed();
+    const before = new Map(this.#clients);
+    const started = this.#startReplacements(servers);
+    if (started.length > 0) await Promise.all(started.map((replacement) => replacement.prepare()));
+    this.#refuseWhenClosed();
+
+    // Meanwhile, others may have added and removed servers.
+    const isSame = (name: string) => this.#clients.get(name) === before.get(name);
+    const removed = [...before.keys()].filter((name) => isSame(name) && !Object.hasOwn(servers, name));
+    const added = Object.keys(servers).filter((name) => isSame(name) && !before.has(name));
+    const leaving = removed.map((name) => this.client(name));
+    for (const name of removed) {
+      this.#clients.delete(name);
+      this.#fingerprints.delete(name);
+    }
+    for (const name of added) this.#add(name, servers[name] as ServerConfig);
+    const updated: string[] = [];
+    for (const replacement of started) {
+      const { name } = replacement.next;
+      const { obstacle } = replacement;
+      if (this.#replacements.get(name) !== replacement) continue;
+      if (obstacle === undefined) {
+        updated.push(name);
+        leaving.push(this.#takeOver(replacement));
+      } else {
+        this[REPORT]({ server: name, during: 'config', error: obstacle });
+        replacement.await(() => this.#takeOverLater(replacement));
+      }
+    }
+    const diff = { added, updated, removed };
+    if (added.length + updated.length + removed.length > 0) this.#events.emit('servers', diff);
+    return { diff, leaving: leaving.map((client) => this.#leave(client)) };
+  }
+
+  /** A new client for each server whose configuration changed; gives up those whose configuration changed again. */
+  #startReplacements(servers: Record<string, ServerConfig>): Replacement[] {
+    const started: Replacement[] = [];
+    for (const [name, old] of this.#clients) {
+      const config = Object.hasOwn(servers, name) ? servers[name] : undefined;
+      const fingerprint = config && canonicalJson(config);
+      const underWay = this.#replacements.get(name);
+      if (underWay !== undefined && underWay.fingerprint === fingerprint) continue;
+      void this.#giveUp(name);
+      if (config === undefined || fingerprint === undefined) continue;
+      if (fingerprint === this.#fingerprints.get(name)) continue;
+      const replacement = new Replacement(old, new McpClient(name, config, this.#defaults), fingerprint);
+      this.#replacements.set(name, replacement);
+      started.push(replacement);
+    }
+    return started;
+  }
+
+  /** Moves new calls over. @returns the client that is to leave. */
+  #takeOver(replacement: Replacement): McpClient {
+    const { next, fingerprint } = replacement;
+    const old = this.client(next.name);
+    replacement.end();
+    this.#replacements.delete(next.name);
+    // From here on its name speaks of another; only its running calls are still to be told of.
+    this.#events.follow(old, ['call']);
+    this.#enter(next, fingerprint);
+    return old;
+  }
+
+  #takeOverLater(replacement: Replacement): void {
+    const { name } = replacement.next;
+    if (this.#replacements.get(name) !== replacement) return;
+    void this.#leave(this.#takeOver(replacement));
+    this.#events.emit('servers', { added: [], updated: [name], removed: [] });
+  }
+
+  /** Closes the client that was to replace the one of that name. */
+  async #giveUp(name: string): Promise<void> {
+    const replacement = this.#replacements.get(name);
+    if (replacement === undefined) return;
+    replacement.end();
+    this.#replacements.delete(name);
+    await this.#leave(replacement.next);
+  }
+
+  /** For the doors: tells of a failure that no caller was waiting for. @internal */
+  [REPORT](event: McpManagerEvents['error']): void {
+    const { server, during, error } = event;
+    isolatedLogger(this.#defaults.logger).warn(error.message, { server, during, code: error.code });
+    this.#events.emit('error', event);
   }
 
   /** Drains and closes a client that is no longer in the set; `close` waits for it too. */

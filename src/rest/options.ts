@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { check, checkServerConfig, count, durationMs } from '../client/options.js';
+import { check, checkServerConfig } from '../client/options.js';
 import type { ServerConfig } from '../client/server-config.js';
+import { count, durationMs } from '../client/server-schema.js';
 import { ConfigError } from '../core/errors.js';
 import type { McpManager } from '../manager/mcp-manager.js';
 import { isHostRule } from '../net/address-guard.js';

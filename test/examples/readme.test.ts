@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { SERVER_DEFAULTS } from '../../src/client/options.js';
+import { authSchema } from '../../src/config/auth-entry.js';
+import { listedEntrySchema } from '../../src/config/entry.js';
 import { ERROR_CODES } from '../../src/core/errors.js';
 import { MANAGER_DEFAULTS } from '../../src/manager/mcp-manager.js';
 
@@ -52,10 +54,32 @@ describe('tables', () => {
     );
   });
 
+  test('the keys of a configuration are those of the schema, in its words', () => {
+    const keys = Object.entries(listedEntrySchema.shape)
+      .filter(([key]) => !(key in SERVER_DEFAULTS))
+      .flatMap(([key, schema]): [string, { description?: string | undefined }][] =>
+        key === 'auth'
+          ? [
+              [key, schema],
+              ...authOptions().map(([option, of]): [string, typeof of] => [`auth.${option}`, of]),
+            ]
+          : [[key, schema]],
+      );
+    const expected = keys.map(([key, { description = '' }]) => [key, description.replaceAll('`', '')]);
+    expect(tableUnder('Configuration')).toEqual(expected);
+  });
+
   test('the error codes are all there are', () => {
     expect(tableUnder('Errors').map(([code]) => code)).toEqual([...ERROR_CODES]);
   });
 });
+
+/** The options of every kind of `auth`. */
+function authOptions() {
+  return authSchema.options
+    .flatMap(({ shape }) => Object.entries(shape))
+    .filter(([option]) => option !== 'type');
+}
 
 /** Cells of the table in a section, without its head and without backticks. */
 function tableUnder(heading: string): string[][] {

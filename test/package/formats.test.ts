@@ -11,6 +11,10 @@ describe.each(Object.entries(NODES))('on %s', (_name, node) => {
     expect(await runNode(args, node)).toEqual({ stdout: 'hello\n', stderr: '' });
   });
 
+  test('reads and watches configurations in both formats, whichever the manager is of', async () => {
+    expect(await runNode(['config.mjs'], node)).toEqual({ stdout: '', stderr: '' });
+  });
+
   test('errors are instances of McpFleetError across doors and across formats', async () => {
     expect(await runNode(['instances.mjs'], node)).toEqual({ stdout: '', stderr: '' });
   });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { runNode } from './application.js';
 
-const LAZY = ['cross-spawn', 'hono', 'openid-client', 'ws', 'node:child_process'];
+const LAZY = ['chokidar', 'cross-spawn', 'hono', 'jsonc-parser', 'openid-client', 'ws', 'node:child_process'];
+
+const DOORS = ['mcp-fleet', 'mcp-fleet/config', 'mcp-fleet/rest', 'mcp-fleet/testing'];
 
 describe.each(['import', 'require'])('by %s', (how) => {
   test('loads nothing before it is needed', async () => {
@@ -17,8 +19,8 @@ describe.each(['import', 'require'])('by %s', (how) => {
   test('does not keep the process alive', async () => {
     const code =
       how === 'import'
-        ? "import 'mcp-fleet'; import 'mcp-fleet/rest'; import 'mcp-fleet/testing'"
-        : "require('mcp-fleet'); require('mcp-fleet/rest'); require('mcp-fleet/testing')";
+        ? DOORS.map((door) => `import '${door}';`).join(' ')
+        : DOORS.map((door) => `require('${door}');`).join(' ');
     const type = how === 'import' ? 'module' : 'commonjs';
     expect(await runNode([`--input-type=${type}`, '--eval', code])).toEqual({ stdout: '', stderr: '' });
   });

@@ -46,6 +46,7 @@ import type {
   Unsubscribe,
 } from 'mcp-fleet';
 import * as fleet from 'mcp-fleet';
+import * as config from 'mcp-fleet/config';
 import type { RestAction, RestHandlerOptions } from 'mcp-fleet/rest';
 import * as rest from 'mcp-fleet/rest';
 import type { FakeServer, FakeTokenProvider } from 'mcp-fleet/testing';
@@ -422,6 +423,23 @@ describe('handlers', () => {
     });
     // @ts-expect-error no such action
     assertType<ServerRequestHandlers>({ elicitation: async () => ({ action: 'maybe' }) });
+  });
+});
+
+describe('configurations', () => {
+  test('give what a manager takes, and follow a file', () => {
+    expectTypeOf(config.parseConfig).returns.toEqualTypeOf<Record<string, ServerConfig>>();
+    expectTypeOf(config.loadConfig).returns.resolves.toEqualTypeOf<Record<string, ServerConfig>>();
+    expectTypeOf(config.loadConfig).parameter(0).toEqualTypeOf<string | URL>();
+    expectTypeOf(config.watchConfig).returns.resolves.toEqualTypeOf<Unsubscribe>();
+    expectTypeOf(config.watchConfig).parameter(0).toEqualTypeOf<McpManager>();
+    assertType<config.WatchConfigOptions>({
+      env: process.env,
+      debounceMs: 50,
+      onApplied: ({ added }) => added,
+    });
+    assertType<config.ConfigOptions>({ env: { A: undefined, B: 'b' } });
+    expectTypeOf<MembersWithAny<typeof config>>().toBeNever();
   });
 });
 

@@ -291,7 +291,9 @@ describe('setServers', () => {
     await manager.listTools();
     const running = manager.callTool({ name: 'a__work' });
     await expect.poll(() => older.calls.length).toBe(1);
+    const moved = manager.once('servers');
     const changing = manager.setServers({ a: newer.config });
+    expect(await moved).toEqual({ added: [], updated: ['a'], removed: [] });
     expect(await manager.callTool({ name: 'a__work' })).toMatchObject(text('newer'));
     open();
     expect(await running).toMatchObject(text('older'));

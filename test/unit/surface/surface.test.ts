@@ -1,4 +1,5 @@
 import * as index from 'mcp-fleet';
+import * as config from 'mcp-fleet/config';
 import * as rest from 'mcp-fleet/rest';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
@@ -28,6 +29,16 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/config', () => {
+    expect(Object.keys(config).sort()).toMatchInlineSnapshot(`
+      [
+        "loadConfig",
+        "parseConfig",
+        "watchConfig",
       ]
     `);
   });
@@ -91,6 +102,7 @@ describe('the public surface', () => {
         "connect",
         "getPrompt",
         "hasTokenProvider",
+        "inherit",
         "instructions",
         "knownTools",
         "lastError",
