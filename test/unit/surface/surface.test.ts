@@ -35,6 +35,8 @@ describe('the public surface', () => {
       [
         "fakeServer",
         "fakeTokens",
+        "recordServer",
+        "replayServer",
       ]
     `);
   });
