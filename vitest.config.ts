@@ -40,7 +40,10 @@ export default defineConfig({
         globalSetup: 'test/package/setup.ts',
         testTimeout: 60_000,
       }),
-      project('examples', { testTimeout: 60_000 }),
+      project('examples', {
+        include: ['test/examples/**/*.test.ts', 'examples/testing/vitest.test.ts'],
+        testTimeout: 60_000,
+      }),
     ],
   },
 });

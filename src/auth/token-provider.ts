@@ -17,7 +17,7 @@ export interface TokenProvider {
    * The token must be visible ASCII without spaces, and without the word `Bearer` (RFC 6750 section 2.1).
    * An answer that takes more than 30 seconds counts as failed.
    *
-   * @throws anything: callers see an {@link AuthError} with it as `cause`. Throw an {@link AuthError} yourself to
+   * @throws anything: callers see an `AuthError` with it as `cause`. Throw an `AuthError` yourself to
    * say whether trying again makes sense (`retryable`) and when (`retryAfterMs`).
    */
   getToken(context: TokenContext): Promise<AccessToken | string | undefined>;

@@ -69,7 +69,7 @@ export class CallRunner {
     if (this.#closed) throw closed(this.#options.server);
     signal?.throwIfAborted();
     const startedAt = performance.now();
-    const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs });
+    const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs, holdsProcess: true });
     const call = new RunningCall(deadline);
     this.#inFlight.enter(deadline);
     try {

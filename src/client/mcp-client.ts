@@ -173,7 +173,7 @@ export class McpClient implements AsyncDisposable {
     checkCallOptions(options);
     // Not one of the calls that closing waits for: there is nothing to lose.
     const { timeoutMs = this.#settings.callTimeoutMs, signal } = options;
-    const deadline = new Deadline({ timeoutMs, signal });
+    const deadline = new Deadline({ timeoutMs, signal, holdsProcess: true });
     try {
       await this.#link.connection.connect(deadline.signal);
     } catch (error) {

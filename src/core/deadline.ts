@@ -12,6 +12,8 @@ export interface DeadlineOptions {
   signal?: AbortSignal | undefined;
   /** {@link Deadline.restart} extends the deadline up to this much in all. @default never extended */
   maxTotalTimeoutMs?: number | undefined;
+  /** Somebody waits: the process must not end before it is over. @default false */
+  holdsProcess?: boolean;
 }
 
 /**
@@ -72,14 +74,15 @@ export class Deadline implements Disposable {
 
   #schedule(ms: number): NodeJS.Timeout {
     this.#endsAt = performance.now() + ms;
-    return setTimeout(
+    const timer = setTimeout(
       () => {
         const elapsedMs = Math.round(performance.now() - this.#startedAt);
         this.#stop.abort(new TimeoutError(elapsedMs, `No answer within ${elapsedMs} ms`));
         this[Symbol.dispose]();
       },
       Math.min(ms, LONGEST_TIMER_MS),
-    ).unref();
+    );
+    return this.#options.holdsProcess ? timer : timer.unref();
   }
 
   readonly #abortedByCaller = (): void => this.abort(this.#options.signal?.reason);

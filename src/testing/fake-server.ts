@@ -1,7 +1,21 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type {
+  CreateMessageRequest,
+  CreateMessageResult,
+  ElicitRequest,
+  ElicitResult,
+  Root,
+} from '@modelcontextprotocol/sdk/types.js';
 import type { HttpServerConfig } from '../client/server-config.js';
+import { connectionRefused, connectionReset } from './connection-failures.js';
+import { FakeSession } from './fake-session.js';
+import type { Fault, FaultOptions } from './fault.js';
+import { FaultInjections } from './fault-injections.js';
+import { faultStage } from './fault-stage.js';
+import { ProcessHold } from './process-hold.js';
+import type { FakeServerRequest } from './received-request.js';
 import { connectionUntilAbort, inStages, type RequestHandler } from './request-stages.js';
 import { type FakeServerCall, recordToolCalls } from './tool-calls.js';
 
@@ -22,11 +36,41 @@ export interface FakeServer extends AsyncDisposable {
    * (unknown tool, invalid arguments, forgotten session) is not among them.
    */
   readonly calls: readonly FakeServerCall[];
+  /** Every request that arrived, in order, those that met a fault too. */
+  readonly requests: readonly FakeServerRequest[];
+
   /**
-   * Forgets every session, as a restarted server does: open streams end, running tools see their `signal`
-   * abort, and requests of the old sessions get 404. `calls` stays.
+   * The next `times` requests that match meet this fault. Of several that match, the one injected first strikes
+   * first. Close the server at the end of a test: for a minute after a fault it keeps the process alive.
+   * @throws {ConfigError}
+   */
+  inject(fault: Fault, options?: FaultOptions): void;
+  /** Nothing goes wrong any more, and expired tokens are good again. Requests that hang stay as they are. */
+  heal(): void;
+  /**
+   * Forgets every session, as a restarted server does: open streams end, requests that hang or are delayed break
+   * (`ECONNRESET`), running tools see their `signal` abort, and requests of the old sessions get 404. `calls` stays.
    */
   restart(): void;
+
+  /**
+   * Sends `notifications/…/list_changed` to every client, each once it listens. `McpServer` does this by itself
+   * when a tool, resource or prompt is registered, changed or removed in an open session.
+   */
+  notifyListChanged(kind: 'tools' | 'resources' | 'prompts'): Promise<void>;
+  /** Sends `notifications/resources/updated` to every client, each once it listens. */
+  notifyResourceUpdated(uri: string): Promise<void>;
+  /**
+   * Asks the client that connected last (`elicitation/create`), outside of any tool call. Inside of one it is
+   * `server.server.elicitInput(params, { relatedRequestId: extra.requestId })`.
+   * @throws {Error} when no client is connected, or it has no handler.
+   */
+  elicit(params: ElicitRequest['params']): Promise<ElicitResult>;
+  /** Asks the client that connected last for a model's answer (`sampling/createMessage`). @throws {Error} as `elicit` */
+  sample(params: CreateMessageRequest['params']): Promise<CreateMessageResult>;
+  /** Asks the client that connected last for its roots (`roots/list`). @throws {Error} as `elicit` */
+  listRoots(): Promise<Root[]>;
+
   /** Ends every session; from then on requests reject as for a server that is not there. `await using` does it too. */
   close(): Promise<void>;
 }
@@ -53,37 +97,108 @@ let fakeServers = 0;
  * ```
  */
 export function fakeServer(build: (server: McpServer) => void): FakeServer {
-  return new InProcessServer(build, `https://fake-server-${++fakeServers}.test/mcp`);
+  return new InProcessServer('fake-server', (calls) => {
+    const server = new McpServer(
+      { name: 'fake-server', version: '1.0.0' },
+      { capabilities: { logging: {} } },
+    );
+    recordToolCalls(server, (call) => calls.push(call));
+    build(server);
+    return server;
+  });
 }
 
-class InProcessServer implements FakeServer {
+/** Sessions with servers that `create` makes, one for each. */
+export class InProcessServer implements FakeServer {
   readonly config: FakeServer['config'];
   readonly calls: FakeServerCall[] = [];
-  readonly #build: (server: McpServer) => void;
-  readonly #sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
+  readonly requests: FakeServerRequest[] = [];
+  readonly #create: (calls: FakeServerCall[]) => McpServer;
+  readonly #sessions = new Map<string, FakeSession>();
+  readonly #injections = new FaultInjections();
+  readonly #hold = new ProcessHold();
   readonly #handle: RequestHandler;
+  #connections = new AbortController();
   #disposed = false;
 
-  constructor(build: (server: McpServer) => void, url: string) {
-    this.#build = build;
-    this.#handle = inStages([connectionUntilAbort], (request) => this.#route(request));
-    this.config = { url, fetch: this.#fetchLike };
+  /** @param create is given the list that tool calls which run belong into. */
+  constructor(name: string, create: (calls: FakeServerCall[]) => McpServer) {
+    this.#create = create;
+    const faults = faultStage({
+      injections: this.#injections,
+      received: (request) => this.requests.push(request),
+      struck: () => this.#hold.extend(),
+      connections: () => this.#connections.signal,
+      forgetSession: (request) => void this.#forget(request.headers.get('mcp-session-id')),
+    });
+    this.#handle = inStages([connectionUntilAbort, faults], (request) => this.#route(request));
+    this.config = { url: `https://${name}-${++fakeServers}.test/mcp`, fetch: this.#fetchLike };
   }
 
   readonly fetch = (request: Request): Promise<Response> => this.#handle(request, request.signal);
 
+  inject(fault: Fault, options: FaultOptions = {}): void {
+    this.#injections.add(fault, options);
+  }
+
+  heal(): void {
+    this.#injections.clear();
+  }
+
   restart(): void {
-    void Promise.all(this.#closeSessions());
+    void this.#endConnections();
   }
 
   async close(): Promise<void> {
     this.#disposed = true;
-    await Promise.all(this.#closeSessions());
+    await this.#endConnections();
+    this.#hold.release();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  // ── What the server says by itself ──────────────────────────────────────────
+
+  notifyListChanged(kind: 'tools' | 'resources' | 'prompts'): Promise<void> {
+    return this.#notify({ method: `notifications/${kind}/list_changed` });
+  }
+
+  notifyResourceUpdated(uri: string): Promise<void> {
+    return this.#notify({ method: 'notifications/resources/updated', params: { uri } });
+  }
+
+  async elicit(params: ElicitRequest['params']): Promise<ElicitResult> {
+    return (await this.#newestClient()).elicitInput(params);
+  }
+
+  async sample(params: CreateMessageRequest['params']): Promise<CreateMessageResult> {
+    return (await this.#newestClient()).createMessage(params) as Promise<CreateMessageResult>;
+  }
+
+  async listRoots(): Promise<Root[]> {
+    return (await (await this.#newestClient()).listRoots()).roots;
+  }
+
+  async #notify(notification: Parameters<McpServer['server']['notification']>[0]): Promise<void> {
+    await Promise.all(
+      [...this.#sessions.values()].map(async (session) => {
+        const server = await session.whenListening();
+        // One whose session has ended meanwhile has nothing to be told.
+        if (server.transport !== undefined) await server.notification(notification);
+      }),
+    );
+  }
+
+  async #newestClient(): Promise<McpServer['server']> {
+    const session = [...this.#sessions.values()].at(-1);
+    if (session === undefined)
+      throw new Error('No client is connected to the fake server; await connect() first');
+    return session.whenListening();
+  }
+
+  // ── Requests ────────────────────────────────────────────────────────────────
 
   // Not through `this.fetch`: a Request keeps a listener on the signal it is given until it is collected.
   readonly #fetchLike: FetchLike = async (url, init = {}) => {
@@ -97,7 +212,7 @@ class InProcessServer implements FakeServer {
     if (new URL(request.url).pathname.startsWith('/.well-known/')) return new Response(null, { status: 404 });
     const id = request.headers.get('mcp-session-id');
     if (id === null) return this.#openSession(request);
-    return this.#sessions.get(id)?.handleRequest(request) ?? sessionNotFound();
+    return this.#sessions.get(id)?.handle(request) ?? sessionNotFound();
   }
 
   /** Only a request to initialize opens a session; what else comes without one is refused by the transport. */
@@ -113,9 +228,7 @@ class InProcessServer implements FakeServer {
           throw error;
         }
       },
-      onsessionclosed: (id) => {
-        this.#sessions.delete(id);
-      },
+      onsessionclosed: (id) => this.#forget(id),
       keepAliveMs: 0,
     });
     const response = await transport.handleRequest(request);
@@ -125,20 +238,21 @@ class InProcessServer implements FakeServer {
 
   async #startSession(id: string, transport: WebStandardStreamableHTTPServerTransport): Promise<void> {
     if (this.#disposed) throw connectionRefused();
-    const server = new McpServer(
-      { name: 'fake-server', version: '1.0.0' },
-      { capabilities: { logging: {} } },
-    );
-    recordToolCalls(server, (call) => this.calls.push(call));
-    this.#build(server);
-    this.#sessions.set(id, transport);
+    const server = this.#create(this.calls);
+    this.#sessions.set(id, new FakeSession(server, transport));
     await server.connect(transport);
   }
 
-  #closeSessions(): Promise<void>[] {
-    const transports = [...this.#sessions.values()];
-    this.#sessions.clear();
-    return transports.map((transport) => transport.close());
+  async #forget(id: string | null): Promise<void> {
+    const session = this.#sessions.get(id ?? '');
+    this.#sessions.delete(id ?? '');
+    await session?.close();
+  }
+
+  async #endConnections(): Promise<void> {
+    this.#connections.abort(connectionReset());
+    this.#connections = new AbortController();
+    await Promise.all([...this.#sessions.keys()].map((id) => this.#forget(id)));
   }
 }
 
@@ -148,10 +262,4 @@ function sessionNotFound(): Response {
     { jsonrpc: '2.0', error: { code: -32_001, message: 'Session not found' }, id: null },
     { status: 404 },
   );
-}
-
-/** As Node's `fetch` rejects when nobody listens. */
-function connectionRefused(): TypeError {
-  const cause = Object.assign(new Error('The fake server was disposed of'), { code: 'ECONNREFUSED' });
-  return new TypeError('fetch failed', { cause });
 }

@@ -13,7 +13,7 @@ export interface FakeServerCall {
 /** The part that matters here of what the SDK gives to a request handler. */
 interface CallRequest {
   method: string;
-  params?: { name?: unknown; arguments?: unknown };
+  params?: Readonly<Record<string, unknown>> | undefined;
 }
 interface CallContext {
   requestInfo?: { headers: Record<string, string | string[] | undefined> };
@@ -86,7 +86,7 @@ function withRecordedHandler(
   });
 }
 
-function callOf(request: CallRequest, context: CallContext): FakeServerCall {
+export function callOf(request: CallRequest, context: CallContext): FakeServerCall {
   const authorization = context.requestInfo?.headers.authorization;
   return {
     tool: String(request.params?.name),

@@ -16,6 +16,17 @@ describe.each(['import', 'require'])('by %s', (how) => {
     expect(await loadedBy(how, 'mcp-fleet', name)).toContain(name);
   });
 
+  test('keeps the process alive for as long as somebody waits for a call, and no longer', async () => {
+    const code = `
+      const { McpManager } = ${how === 'import' ? "await import('mcp-fleet')" : "require('mcp-fleet')"};
+      const manager = new McpManager({ servers: { a: { url: 'http://127.0.0.1:9/mcp' } } });
+      manager.callTool({ name: 'a__x' }, { timeoutMs: 1_500 }).catch(({ code }) => console.log(code));
+    `;
+    const type = how === 'import' ? 'module' : 'commonjs';
+    const { stdout } = await runNode([`--input-type=${type}`, '--eval', code]);
+    expect(stdout.trim()).toBe('CONNECT_FAILED');
+  });
+
   test('does not keep the process alive', async () => {
     const code =
       how === 'import'

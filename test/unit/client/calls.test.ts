@@ -12,7 +12,7 @@ import {
 } from 'mcp-fleet';
 import { fakeServer } from 'mcp-fleet/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { gate, hang, offering, rejection, text, textOf, tool, watched } from './fakes.js';
+import { gate, offering, rejection, text, textOf, tool, watched } from './fakes.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -420,10 +420,8 @@ describe('a tool', () => {
 
     test('is called within the deadline of the call, which the list must not use up unseen', async () => {
       await using fake = fakeServer(offering(['one']));
-      const { config } = watched(fake, (request) =>
-        request.method === 'tools/list' ? hang(request) : undefined,
-      );
-      await using client = new McpClient('a', config);
+      fake.inject({ kind: 'hang' }, { method: 'tools/list' });
+      await using client = new McpClient('a', fake.config);
       expect(await rejection(client.callTool({ name: 'one' }, { timeoutMs: 150 }))).toMatchObject({
         code: 'TIMEOUT',
         delivery: 'not-sent',

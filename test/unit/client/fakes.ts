@@ -6,7 +6,7 @@ import {
   ListToolsRequestSchema,
   type Tool,
 } from '@modelcontextprotocol/sdk/types.js';
-import type { FakeServer } from 'mcp-fleet/testing';
+import { type FakeServer, fakeServer } from 'mcp-fleet/testing';
 
 export function text(value: string): CallToolResult {
   return { content: [{ type: 'text', text: value }] };
@@ -98,6 +98,18 @@ export function refused(): never {
   throw new TypeError('fetch failed', {
     cause: Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }),
   });
+}
+
+/** Entry of a server that is not there: connections are refused. */
+export function absent(): FakeServer['config'] {
+  const fake = fakeServer(() => {});
+  void fake.close();
+  return fake.config;
+}
+
+/** How many requests of that JSON-RPC method arrived. */
+export function countOf({ requests }: FakeServer, method: string): number {
+  return requests.filter((request) => request.method === method).length;
 }
 
 /** A door that callers wait at until it is opened. */

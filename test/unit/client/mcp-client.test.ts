@@ -11,7 +11,7 @@ import {
 import { fakeServer, fakeTokens } from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { offering, refused, rejection, text, textOf, watched } from './fakes.js';
+import { absent, offering, rejection, text, textOf, watched } from './fakes.js';
 
 type Transport = Awaited<ReturnType<Extract<ServerConfig, { type: 'custom' }>['transport']>>;
 
@@ -231,8 +231,7 @@ describe('events', () => {
       lines.push(`${message} ${JSON.stringify(fields)}`);
       throw new Error('disk full');
     };
-    await using fake = fakeServer(offering(['one']));
-    const { config } = watched(fake, refused);
+    const config = absent();
     const logger = { debug: write, info: write, warn: write, error: write };
     await using client = new McpClient('a', { ...config, logger, headers: { 'x-key': 'canary' } });
     await rejection(client.connect());

@@ -1,21 +1,10 @@
 import { CallToolRequestSchema, type ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
 import { type CallInterceptor, McpClient, type McpClientEvents, OutcomeUnknownError } from 'mcp-fleet';
-import { fakeServer, fakeTokens } from 'mcp-fleet/testing';
+import { type FakeServer, type Fault, fakeServer, fakeTokens } from 'mcp-fleet/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import '../../../src/session/open.js';
 import '../../../src/session/transports/streamable-http.js';
-import {
-  gate,
-  hang,
-  offering,
-  refused,
-  rejection,
-  type SeenRequest,
-  text,
-  textOf,
-  tool,
-  watched,
-} from './fakes.js';
+import { countOf, gate, offering, rejection, text, textOf, tool, watched } from './fakes.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
@@ -24,17 +13,17 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-/** What the server does with requests of one method, one after the other; from then on it works. */
-function first(method: string, ...answers: ((request: SeenRequest) => Promise<Response> | Response)[]) {
-  return (request: SeenRequest) => (request.method === method ? answers.shift()?.(request) : undefined);
+/** What requests of one method meet, one after the other; from then on the server works. */
+function meeting(fake: FakeServer, method: string, ...faults: Fault[]): void {
+  for (const fault of faults) fake.inject(fault, { method });
 }
-const status =
-  (code: number, headers: Record<string, string> = {}) =>
-  () =>
-    new Response('x', { status: code, headers });
-const reset = (): never => {
-  throw new TypeError('fetch failed', { cause: Object.assign(new Error('x'), { code: 'ECONNRESET' }) });
-};
+const REFUSED: Fault = { kind: 'refuse' };
+const RESET: Fault = { kind: 'reset', when: 'before' };
+const status = (status: number, headers: Record<string, string> = {}): Fault => ({
+  kind: 'status',
+  status,
+  headers,
+});
 
 /** Lets time pass until the promise has settled. */
 async function soon<T>(promise: Promise<T>): Promise<T> {
@@ -60,8 +49,8 @@ function calls(client: McpClient): McpClientEvents['call'][] {
 describe('a tool call', () => {
   test('that was not sent is sent again, and its event counts the attempts', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config } = watched(fake, first('tools/call', refused, refused));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/call', REFUSED, REFUSED);
+    await using client = new McpClient('a', fake.config);
     await client.listTools();
     const seen = calls(client);
     expect(textOf(await soon(client.callTool({ name: 'one' })))).toBe('one');
@@ -70,66 +59,66 @@ describe('a tool call', () => {
   });
 
   test.each([
-    ['a reset', reset],
+    ['a reset', RESET],
     ['500', status(500)],
     ['502', status(502)],
     ['503', status(503, { 'retry-after': '0' })],
     ['504', status(504)],
-  ])('whose fate is unknown after %s is never sent again', async (_what, answer) => {
+  ])('whose fate is unknown after %s is never sent again', async (_what, fault) => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake, first('tools/call', answer));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/call', fault);
+    await using client = new McpClient('a', fake.config);
     const seen = calls(client);
     const error = await soon(rejection(client.callTool({ name: 'one' })));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
-    expect(count('tools/call')).toBe(1);
+    expect(countOf(fake, 'tools/call')).toBe(1);
     expect(seen.at(-1)).toMatchObject({ outcome: 'failed', attempts: 1, error });
   });
 
   test.each([
-    ['a reset', reset],
+    ['a reset', RESET],
     ['503', status(503)],
-  ])('whose caller vouches for it is sent once more after %s, and not twice', async (_what, answer) => {
+  ])('whose caller vouches for it is sent once more after %s, and not twice', async (_what, fault) => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake, first('tools/call', answer, status(200), answer, answer));
-    await using client = new McpClient('a', { ...config, retry: { attempts: 9 } });
+    meeting(fake, 'tools/call', fault, status(200), fault, fault);
+    await using client = new McpClient('a', { ...fake.config, retry: { attempts: 9 } });
     expect(await soon(rejection(client.callTool({ name: 'one' }, { idempotent: true })))).toMatchObject({
       delivery: 'unknown',
     });
-    expect(count('tools/call')).toBe(2);
+    expect(countOf(fake, 'tools/call')).toBe(2);
     const error = await soon(rejection(client.callTool({ name: 'one' }, { idempotent: true })));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
-    expect(count('tools/call')).toBe(4);
+    expect(countOf(fake, 'tools/call')).toBe(4);
     expect(textOf(await soon(client.callTool({ name: 'one' }, { idempotent: true })))).toBe('one');
   });
 
   test('unknown and then not sent is unknown', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake, first('tools/call', status(503), refused, refused));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/call', status(503), REFUSED, REFUSED);
+    await using client = new McpClient('a', fake.config);
     const error = await soon(rejection(client.callTool({ name: 'one' }, { idempotent: true })));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
     expect(error).toMatchObject({ delivery: 'unknown', cause: { code: 'CONNECT_FAILED' } });
-    expect(count('tools/call')).toBe(2);
+    expect(countOf(fake, 'tools/call')).toBe(2);
   });
 
   test('that the server has no time for is sent again when it wants to be asked', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config, requests } = watched(fake, first('tools/call', status(429, { 'retry-after': '3' })));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/call', status(429, { 'retry-after': '3' }));
+    await using client = new McpClient('a', fake.config);
     await client.listTools();
     const startedAt = Date.now();
     await soon(client.callTool({ name: 'one' }));
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(3_000);
     expect(fake.calls).toHaveLength(1);
-    expect(requests.filter(({ method }) => method === 'tools/call')).toHaveLength(2);
+    expect(countOf(fake, 'tools/call')).toBe(2);
     expect(client.snapshot().circuit).toBe('closed');
   });
 
   test('that would have to wait longer than it may fails at once', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake, first('tools/call', status(429, { 'retry-after': '3600' })));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/call', status(429, { 'retry-after': '3600' }));
+    await using client = new McpClient('a', fake.config);
     await client.listTools();
     const startedAt = Date.now();
     expect(await rejection(client.callTool({ name: 'one' }))).toMatchObject({
@@ -138,13 +127,13 @@ describe('a tool call', () => {
       retryAfterMs: 3_600_000,
     });
     expect(Date.now()).toBe(startedAt);
-    expect(count('tools/call')).toBe(1);
+    expect(countOf(fake, 'tools/call')).toBe(1);
   });
 
   test('that its caller aborts while it waits to be sent again ends with the very reason', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config } = watched(fake, first('tools/call', status(429, { 'retry-after': '30' })));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/call', status(429, { 'retry-after': '30' }));
+    await using client = new McpClient('a', fake.config);
     await client.listTools();
     const seen = calls(client);
     const controller = new AbortController();
@@ -160,21 +149,19 @@ describe('a tool call', () => {
 
   test('is sent once where retries are off', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake, first('tools/call', refused));
-    await using client = new McpClient('a', { ...config, retry: false });
+    meeting(fake, 'tools/call', REFUSED);
+    await using client = new McpClient('a', { ...fake.config, retry: false });
     await client.listTools();
     expect(await rejection(client.callTool({ name: 'one' }))).toMatchObject({ delivery: 'not-sent' });
-    expect(count('tools/call')).toBe(1);
+    expect(countOf(fake, 'tools/call')).toBe(1);
   });
 
   test('ends when an interceptor aborts the signal that it gave on', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config } = watched(fake, (request) =>
-      request.method === 'tools/call' ? hang(request) : undefined,
-    );
+    fake.inject({ kind: 'hang' }, { method: 'tools/call' });
     const controller = new AbortController();
     const own: CallInterceptor = (next) => (call) => next({ ...call, signal: controller.signal });
-    await using client = new McpClient('a', { ...config, interceptors: [own] });
+    await using client = new McpClient('a', { ...fake.config, interceptors: [own] });
     await client.listTools();
     const calling = rejection(client.callTool({ name: 'one' }, { timeoutMs: 30_000 }));
     for (let n = 0; n < 5; n++) await new Promise((resolve) => setImmediate(resolve));
@@ -231,15 +218,13 @@ describe('trusted annotations', () => {
     [undefined, 'reads', 1],
   ])('(%s) let %s be sent %i times when its fate is unknown', async (trustAnnotations, name, times) => {
     await using fake = fakeServer(offering(tools));
-    const { config, count } = watched(fake, ({ method }) =>
-      method === 'tools/call' ? status(503)() : undefined,
-    );
+    fake.inject(status(503), { method: 'tools/call', times: Infinity });
     await using client = new McpClient('a', {
-      ...config,
+      ...fake.config,
       ...(trustAnnotations !== undefined && { trustAnnotations }),
     });
     expect(await soon(rejection(client.callTool({ name })))).toBeInstanceOf(OutcomeUnknownError);
-    expect(count('tools/call')).toBe(times);
+    expect(countOf(fake, 'tools/call')).toBe(times);
   });
 });
 
@@ -250,33 +235,31 @@ describe('reads', () => {
         contents: [{ uri: 'memo://one', text: 'x' }],
       }));
     });
-    const { config, count } = watched(fake, first('resources/read', reset, status(504)));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'resources/read', RESET, status(504));
+    await using client = new McpClient('a', fake.config);
     expect((await soon(client.readResource('memo://one'))).contents).toHaveLength(1);
-    expect(count('resources/read')).toBe(3);
+    expect(countOf(fake, 'resources/read')).toBe(3);
   });
 
   test('of lists are made again, too', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake, first('tools/list', status(500), refused));
-    await using client = new McpClient('a', config);
+    meeting(fake, 'tools/list', status(500), REFUSED);
+    await using client = new McpClient('a', fake.config);
     expect(await soon(client.listTools())).toHaveLength(1);
-    expect(count('tools/list')).toBe(3);
+    expect(countOf(fake, 'tools/list')).toBe(3);
   });
 
   test('give up after three attempts, or as many as are configured', async () => {
-    await using fake = fakeServer(offering(['one']));
     for (const [retry, attempts] of [
       [{}, 3],
       [{ attempts: 2 }, 2],
       [false, 1],
     ] as const) {
-      const { config, count } = watched(fake, ({ method }) =>
-        method === 'ping' ? status(500)() : undefined,
-      );
-      await using client = new McpClient('a', { ...config, retry });
+      await using fake = fakeServer(offering(['one']));
+      fake.inject(status(500), { method: 'ping', times: Infinity });
+      await using client = new McpClient('a', { ...fake.config, retry });
       expect(await soon(rejection(client.ping()))).toMatchObject({ code: 'HTTP_ERROR', httpStatus: 500 });
-      expect(count('ping')).toBe(attempts);
+      expect(countOf(fake, 'ping')).toBe(attempts);
     }
   });
 });

@@ -29,6 +29,16 @@ describe('its time', () => {
     expect(timers()).toBe(before);
   });
 
+  test('keeps the process alive where somebody waits', () => {
+    vi.useRealTimers();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const deadline = new Deadline({ timeoutMs: 60_000, holdsProcess: true });
+    expect(timers()).toBe(before + 1);
+    deadline[Symbol.dispose]();
+    expect(timers()).toBe(before);
+  });
+
   test('may be longer than a timer of Node can be', () => {
     using deadline = new Deadline({ timeoutMs: 2 ** 40 });
     vi.advanceTimersByTime(2 ** 31 - 2);

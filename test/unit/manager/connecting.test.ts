@@ -1,7 +1,7 @@
 import { McpManager, type ServerConfig, UnknownServerError } from 'mcp-fleet';
 import { fakeServer, fakeTokens } from 'mcp-fleet/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { hang, offering, refused, rejection, watched } from '../client/fakes.js';
+import { absent, countOf, offering, rejection, watched } from '../client/fakes.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -12,7 +12,7 @@ describe('connect', () => {
     await using fake = fakeServer(offering(['one']));
     await using manager = new McpManager({
       servers: {
-        dead: watched(fake, refused).config,
+        dead: absent(),
         well: fake.config,
         locked: watched(fake, () => new Response(null, { status: 401 })).config,
       },
@@ -39,11 +39,10 @@ describe('connect', () => {
 
   test('twice, at once or later, connects each server once', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config, count } = watched(fake);
-    await using manager = new McpManager({ servers: { a: config } });
+    await using manager = new McpManager({ servers: { a: fake.config } });
     await Promise.all([manager.connect(), manager.connect(), manager.listTools()]);
     await manager.connect();
-    expect(count('initialize')).toBe(1);
+    expect(countOf(fake, 'initialize')).toBe(1);
   });
 
   test.each([
@@ -68,10 +67,8 @@ describe('connect', () => {
 
   test('that its caller aborts rejects with the reason, and leaves the attempts alone', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config } = watched(fake, (request) =>
-      request.method === 'initialize' ? hang(request) : undefined,
-    );
-    await using manager = new McpManager({ servers: { a: config } });
+    fake.inject({ kind: 'hang' }, { method: 'initialize' });
+    await using manager = new McpManager({ servers: { a: fake.config } });
     const reason = new Error('enough');
     const controller = new AbortController();
     const connecting = rejection(manager.connect({ signal: controller.signal }));
@@ -84,17 +81,16 @@ describe('connect', () => {
   test('goes on trying in the background until the server is there', async () => {
     vi.useFakeTimers();
     await using fake = fakeServer(offering(['one']));
-    let away = true;
-    const { config, count } = watched(fake, () => (away ? refused() : undefined));
-    const manager = new McpManager({ servers: { a: config } });
+    fake.inject({ kind: 'refuse' }, { times: Infinity });
+    const manager = new McpManager({ servers: { a: fake.config } });
     expect((await manager.connect()).ready).toEqual([]);
     expect(manager.client('a').status).toBe('reconnecting');
     await vi.advanceTimersByTimeAsync(60_000);
-    const attempts = count('initialize');
+    const attempts = countOf(fake, 'initialize');
     expect(attempts).toBeGreaterThan(3);
     expect(attempts).toBeLessThan(60);
     expect(manager.snapshot().status).toBe('down');
-    away = false;
+    fake.heal();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(manager.client('a').status).toBe('ready');
     expect(manager.snapshot().status).toBe('ready');
@@ -113,7 +109,7 @@ describe('after connect', () => {
     expect(manager.client('before').status).toBe('idle');
     await manager.connect();
     expect(manager.addServer('after', fake.config).status).toBe('connecting');
-    manager.addServer('dead', watched(fake, refused).config);
+    manager.addServer('dead', absent());
     await expect.poll(() => manager.client('after').status).toBe('ready');
     await expect.poll(() => manager.client('dead').status).toBe('reconnecting');
   });
@@ -145,7 +141,7 @@ describe('ping', () => {
   test('asks every server and tells how long each took', async () => {
     await using fake = fakeServer(offering(['one']));
     await using manager = new McpManager({
-      servers: { a: fake.config, dead: watched(fake, refused).config, b: fake.config },
+      servers: { a: fake.config, dead: absent(), b: fake.config },
     });
     const { ok, failed } = await manager.ping();
     expect(ok.map(({ server }) => server)).toEqual(['a', 'b']);
@@ -156,8 +152,9 @@ describe('ping', () => {
 
   test('that is not answered in time is a failure of that server alone', async () => {
     await using fake = fakeServer(offering(['one']));
-    const { config } = watched(fake, (request) => (request.method === 'ping' ? hang(request) : undefined));
-    await using manager = new McpManager({ servers: { a: fake.config, hung: config } });
+    await using hung = fakeServer(offering(['one']));
+    hung.inject({ kind: 'hang' }, { method: 'ping' });
+    await using manager = new McpManager({ servers: { a: fake.config, hung: hung.config } });
     await manager.connect();
     expect(await manager.ping({ timeoutMs: 200 })).toMatchObject({
       ok: [{ server: 'a' }],

@@ -2,7 +2,7 @@ import { ConfigError, McpFleetError, McpManager, UnknownServerError, UnknownTool
 import { fakeServer } from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { qualifiedName } from '../../../src/manager/tool-names.js';
-import { gate, hang, offering, refused, rejection, text, textOf, tool, watched } from '../client/fakes.js';
+import { absent, gate, offering, rejection, text, textOf, tool, watched } from '../client/fakes.js';
 
 describe('listTools', () => {
   test('lists the tools of every server with their qualified name, server and own name', async () => {
@@ -30,9 +30,8 @@ describe('listTools', () => {
 
   test('lists the others when one server fails', async () => {
     await using well = fakeServer(offering(['one']));
-    await using sick = fakeServer(offering(['two']));
     await using manager = new McpManager({
-      servers: { sick: watched(sick, refused).config, well: well.config },
+      servers: { sick: absent(), well: well.config },
     });
     const { tools, failed } = await manager.listTools();
     expect(tools.map(({ name }) => name)).toEqual(['well__one']);
@@ -94,11 +93,9 @@ describe('listTools', () => {
   test('rejects with the reason when its caller aborts, however many servers have answered', async () => {
     await using well = fakeServer(offering(['one']));
     await using hung = fakeServer(offering(['two']));
-    const { config } = watched(hung, (request) =>
-      request.method === 'tools/list' ? hang(request) : undefined,
-    );
+    hung.inject({ kind: 'hang' }, { method: 'tools/list' });
     await using manager = new McpManager({
-      servers: { well: well.config, hung: config },
+      servers: { well: well.config, hung: hung.config },
       drainTimeoutMs: 1,
     });
     const controller = new AbortController();
@@ -178,10 +175,12 @@ describe('callTool', () => {
 
   test('does not wait longer than it was told for lists that a name may be in', async () => {
     await using fake = fakeServer(offering(['x.y']));
-    const { config } = watched(fake, (request) =>
-      request.method === 'initialize' ? hang(request) : undefined,
-    );
-    await using manager = new McpManager({ servers: { a: fake.config, hung: config }, drainTimeoutMs: 1 });
+    await using hung = fakeServer(offering([]));
+    hung.inject({ kind: 'hang' }, { method: 'initialize', times: Infinity });
+    await using manager = new McpManager({
+      servers: { a: fake.config, hung: hung.config },
+      drainTimeoutMs: 1,
+    });
     const name = qualifiedName({ server: 'a', toolName: 'x.y' });
     expect(textOf(await manager.callTool({ name }, { timeoutMs: 200 }))).toBe('x.y');
     expect(await rejection(manager.callTool({ name: 'nobody__x' }, { timeoutMs: 200 }))).toMatchObject({
@@ -248,7 +247,7 @@ describe('callTools', () => {
       offering(['fine', 'bad'], (name) => ({ ...text(name), isError: name === 'bad' })),
     );
     await using manager = new McpManager({
-      servers: { a: fake.config, dead: watched(fake, refused).config },
+      servers: { a: fake.config, dead: absent() },
     });
     const outcomes = await manager.callTools([
       { name: 'a__fine' },

@@ -57,6 +57,8 @@ describe('the public surface', () => {
       [
         "fakeServer",
         "fakeTokens",
+        "recordServer",
+        "replayServer",
       ]
     `);
   });

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { McpClient, type RemoteError, type ServerConfig } from 'mcp-fleet';
+import { type Recording, recordServer, replayServer } from 'mcp-fleet/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type EverythingServer, everythingServer, everythingStdio } from '../fixtures/everything-server.js';
+import { mcpHttpServer } from '../fixtures/mcp-http-server.js';
+import { mcpWebSocketServer } from '../fixtures/web-socket-server.js';
+import { rejection } from '../unit/client/fakes.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'mcp-fleet-recording-'));
+let http: EverythingServer;
+let sse: EverythingServer;
+beforeAll(async () => {
+  [http, sse] = await Promise.all([everythingServer('streamableHttp'), everythingServer('sse')]);
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await Promise.all([http.close(), sse.close()]);
+});
+
+/** Everything that a host would get to see of server-everything. */
+async function talk(config: ServerConfig): Promise<unknown> {
+  const progress: unknown[] = [];
+  const asked: unknown[] = [];
+  await using client = new McpClient('everything', {
+    ...config,
+    handlers: {
+      elicitation: async ({ message }) => {
+        asked.push(message);
+        return { action: 'decline' };
+      },
+      sampling: async ({ messages }) => {
+        asked.push(messages);
+        return { role: 'assistant', model: 'none', content: { type: 'text', text: 'red' } };
+      },
+    },
+  });
+  const tools = await client.listTools();
+  const long = { name: 'trigger-long-running-operation', arguments: { duration: 0.1, steps: 2 } };
+  const results = [
+    await client.callTool({ name: 'echo', arguments: { message: 'hello' } }),
+    await client.callTool({ name: 'get-sum', arguments: { a: 'not a number' } }),
+    await client.callTool({ name: 'get-structured-content', arguments: { location: 'Chicago' } }),
+    await client.callTool({ name: 'get-tiny-image' }),
+    await client.callTool(long, { onProgress: (each) => progress.push(each) }),
+    await client.callTool({ name: 'trigger-elicitation-request' }),
+    await client.callTool({ name: 'trigger-sampling-request', arguments: { prompt: 'a colour' } }),
+  ];
+  const resources = await client.listResources();
+  const read = await client.readResource(resources[0]?.uri ?? '');
+  const templates = await client.listResourceTemplates();
+  const prompt = await client.getPrompt('args-prompt', { city: 'Bergen' });
+  const { message, rpcCode } = (await rejection(client.getPrompt('no-such-prompt'))) as RemoteError;
+  const { serverInfo, capabilities, instructions } = client;
+  const about = { serverInfo, capabilities, instructions };
+  return {
+    about,
+    tools,
+    results,
+    resources,
+    read,
+    templates,
+    prompt,
+    error: { message, rpcCode },
+    progress,
+    asked,
+  };
+}
+
+describe('server-everything', () => {
+  test.each([
+    ['stdio', () => everythingStdio],
+    ['Streamable HTTP', () => ({ url: http.url })],
+    ['HTTP+SSE', () => ({ url: sse.url, type: 'sse' as const })],
+  ])('recorded over %s answers from the file as it did itself', async (name, config) => {
+    const path = join(folder, `${name}.json`);
+    await using recorder = recordServer(config());
+    const live = await talk(recorder.config);
+    await recorder.save(path);
+    await using replay = replayServer(path);
+    expect(await talk(replay.config)).toEqual(live);
+  });
+});
+
+describe('a recording', () => {
+  const call = { name: 'echo', arguments: { text: 'hello' } };
+
+  async function recordingOf(config: ServerConfig): Promise<Recording> {
+    await using recorder = recordServer(config);
+    await using client = new McpClient('recorded', recorder.config);
+    await client.callTool(call);
+    return recorder.recording;
+  }
+
+  test('is the same over HTTP with event streams, with JSON, and over WebSocket, with tokens', async () => {
+    const authorize = (token: string | undefined) => token === 'secret-token';
+    await using streams = await mcpHttpServer({ authorize });
+    await using json = await mcpHttpServer({ authorize, json: true });
+    await using socket = await mcpWebSocketServer({ authorize });
+    const auth = { getToken: async () => 'secret-token' };
+    const overStreams = await recordingOf({ url: streams.url, auth });
+    expect(overStreams.exchanges.map(({ method }) => method)).toEqual([
+      'initialize',
+      'tools/call',
+      'tools/list',
+    ]);
+    expect(await recordingOf({ url: json.url, auth })).toEqual(overStreams);
+    expect(await recordingOf({ url: socket.url, auth })).toEqual(overStreams);
+  });
+
+  test('of a server that moved is made where it is now', async () => {
+    await using server = await mcpHttpServer({ redirects: { '/old': { status: 307, location: '/mcp' } } });
+    const recording = await recordingOf({ url: `${server.origin}/old` });
+    expect(recording.exchanges.at(-2)).toMatchObject({ method: 'tools/call', params: call });
+  });
+});
