@@ -252,6 +252,13 @@ function checkAuth(config: ServerConfig, path: string): void {
       'cannot be used together with auth: both set the bearer token',
     );
   }
+  const keyed = typeof (auth as { key?: unknown } | undefined)?.key === 'function';
+  if (keyed && kindOf(config, path) === 'ws') {
+    throw new ConfigError(
+      join(path, 'auth'),
+      'cannot tell users apart (key) over one WebSocket, whose token is that of its handshake',
+    );
+  }
   const fixed = Object.keys(headers ?? {}).find((name) => name.toLowerCase() === 'authorization');
   if (fixed !== undefined && (auth !== undefined || oauth !== undefined)) {
     throw new ConfigError(

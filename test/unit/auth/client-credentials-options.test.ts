@@ -41,7 +41,11 @@ describe('wrong options are refused when they are given', () => {
     ['parameters.grant_type', { parameters: { grant_type: 'password' } }, 'always client_credentials'],
     ['parameters.scope', { parameters: { scope: 'read' } }, 'the option scopes'],
     ['parameters.client_secret', { parameters: { client_secret: 'opensesame' } }, 'the option clientSecret'],
-    ['clientAuth', { clientAuth: 'none' }, 'client_secret_post or client_secret_basic, got "none"'],
+    [
+      'clientAuth',
+      { clientAuth: 'none' },
+      'client_secret_post, client_secret_basic, private_key_jwt, got "none"',
+    ],
     ['allowInsecureRequests', { allowInsecureRequests: 'yes' }, 'expected true or false'],
     ['timeoutMs', { timeoutMs: 0 }, 'got 0'],
     ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }, 'got Infinity'],
