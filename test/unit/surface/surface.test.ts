@@ -26,6 +26,7 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+        "tokenExchange",
       ]
     `);
   });
@@ -33,6 +34,7 @@ describe('the public surface', () => {
   test('of mcp-fleet/testing', () => {
     expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
       [
+        "describeTokenProvider",
         "fakeServer",
         "fakeTokens",
       ]
