@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { withoutText } from '../../../src/core/foreign-error.js';
 import { ConnectionError } from '../../../src/core/errors.js';
+import { withoutText } from '../../../src/core/foreign-error.js';
 import { failureOfForeignBody, failureOfForeignFetch, failureOfRequest } from '../../../src/net/failures.js';
 
 const url = new URL('https://user:secret@example.com:8443/secret?key=secret');
