@@ -4,13 +4,15 @@ import {
   type OAuthClientProvider,
 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { OAuthError } from '@modelcontextprotocol/sdk/server/auth/errors.js';
+import { FailureMemory } from '../auth/failure-memory.js';
 import { RejectionLimit } from '../auth/rejection-limit.js';
 import { abortable } from '../core/abort.js';
-import { AuthError, McpFleetError } from '../core/errors.js';
+import { AuthError, describeThrown, type ErrorDetails, McpFleetError } from '../core/errors.js';
 import { withoutText } from '../core/foreign-error.js';
 import { SingleFlight } from '../core/single-flight.js';
 import { discard } from '../net/body.js';
 import type { HttpFetch, HttpRequest, HttpResponse } from '../net/http.js';
+import { parseRetryAfter } from '../net/retry-after.js';
 
 /** For each request of the flow: the SDK has no limit, and everybody waits for it. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -53,6 +55,7 @@ class Login {
   readonly #provider: OAuthClientProvider;
   readonly #flow = new SingleFlight<void>();
   readonly #limit = new RejectionLimit();
+  readonly #failures = new FailureMemory();
 
   constructor(provider: OAuthClientProvider) {
     this.#provider = provider;
@@ -71,7 +74,12 @@ class Login {
     const work = async () => {
       // Inside of the flight: a store may be slow to say what another request has just saved.
       if ((await accessToken(this.#provider)) !== used || this.#limit.isExhausted) return;
-      await authorize();
+      if (this.#failures.error !== undefined) throw this.#failures.error;
+      await authorize().catch((error) => {
+        if (error instanceof AuthError && error.retryable) this.#failures.remember(error);
+        throw error;
+      });
+      this.#failures.forget();
     };
     for (let round = 0; round < 2 && !ran; round++) {
       await this.#flow.run(() => {
@@ -105,16 +113,16 @@ async function authorize(
   serverUrl: URL,
   challenge: HttpResponse,
 ): Promise<void> {
-  const refresh: RefreshOutcome = { failure: undefined };
+  const flow: Flow = {};
   let outcome: string;
   try {
-    outcome = await auth(unlessRefreshFailed(provider, refresh), {
+    outcome = await auth(observed(provider, flow), {
       serverUrl,
       ...definedOnly(extractWWWAuthenticateParams(challenge as Response)),
-      fetchFn: (url, init) => noting(refresh, fetch, url, init as HttpRequest) as Promise<Response>,
+      fetchFn: (url, init) => noting(flow, fetch, url, init as HttpRequest) as Promise<Response>,
     });
   } catch (error) {
-    throw refresh.failure ?? flowFailed(error);
+    throw flow.notRefreshed ?? flowFailed(error, flow);
   }
   if (outcome !== 'AUTHORIZED') {
     throw new AuthError(
@@ -124,69 +132,92 @@ async function authorize(
   }
 }
 
-// ── Refreshing ────────────────────────────────────────────────────────────────
+// ── One run of the flow ───────────────────────────────────────────────────────
 
-/** Why the refresh token could not be used, where that says nothing of the token. */
-interface RefreshOutcome {
-  failure: AuthError | undefined;
+/** What happened that the SDK does not tell. */
+interface Flow {
+  /** Why the refresh token could not be used, where that says nothing of the token. */
+  notRefreshed?: AuthError;
+  /** What the user's provider threw. */
+  thrown?: unknown;
 }
 
 /** Sends a request of the flow, and notes when a refresh fails for reasons that pass. */
 async function noting(
-  refresh: RefreshOutcome,
+  flow: Flow,
   fetch: HttpFetch,
   url: string | URL,
-  request: HttpRequest,
+  request: HttpRequest = {},
 ): Promise<HttpResponse> {
-  const refreshes = new URLSearchParams(String(request?.body ?? '')).get('grant_type') === 'refresh_token';
+  const refreshes = new URLSearchParams(String(request.body ?? '')).get('grant_type') === 'refresh_token';
   try {
     const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const response = await abortable(fetch(url, { ...request, signal }), signal);
-    if (refreshes && (response.status >= 500 || response.status === 429))
-      refresh.failure = notRefreshed(`HTTP ${response.status}`);
+    if (refreshes && (response.status >= 500 || response.status === 429)) {
+      const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'));
+      flow.notRefreshed = notRefreshed(`HTTP ${response.status}`, { retryAfterMs });
+    }
     return response;
   } catch (error) {
-    if (refreshes) refresh.failure = notRefreshed(error instanceof Error ? error.message : 'failed', error);
+    if (refreshes) {
+      const why = error instanceof McpFleetError ? error.message : describeThrown(error);
+      flow.notRefreshed = notRefreshed(why, { cause: error });
+    }
     throw error;
   }
 }
 
 /**
- * After a refresh that failed for whatever reason, the SDK sends the person to the login page. An authorization
- * server that is away for a minute must not log anybody out: then the flow ends before it.
+ * The provider, with what it throws noted. And after a refresh that failed for whatever reason, the SDK sends the
+ * person to the login page; but an authorization server that is away for a minute must not log anybody out, so
+ * then the flow ends before that.
  */
-function unlessRefreshFailed(provider: OAuthClientProvider, refresh: RefreshOutcome): OAuthClientProvider {
-  const beginsLogin = new Set<PropertyKey>(['state', 'saveCodeVerifier', 'redirectToAuthorization']);
+function observed(provider: OAuthClientProvider, flow: Flow): OAuthClientProvider {
   return new Proxy(provider, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
-        if (beginsLogin.has(name) && refresh.failure !== undefined) throw refresh.failure;
-        return Reflect.apply(value, target, args);
+        if (LOGIN_BEGINS_WITH.has(name) && flow.notRefreshed !== undefined) throw flow.notRefreshed;
+        const note = (error: unknown) => {
+          flow.thrown = error;
+          throw error;
+        };
+        try {
+          const answer: unknown = Reflect.apply(value, target, args);
+          return answer instanceof Promise ? answer.catch(note) : answer;
+        } catch (error) {
+          return note(error);
+        }
       };
     },
   });
 }
 
-function notRefreshed(why: string, cause?: unknown): AuthError {
+const LOGIN_BEGINS_WITH: ReadonlySet<PropertyKey> = new Set([
+  'state',
+  'saveCodeVerifier',
+  'redirectToAuthorization',
+]);
+
+function notRefreshed(why: string, details: ErrorDetails): AuthError {
   return new AuthError('TOKEN_FAILED', `The token could not be refreshed: ${why}`, {
+    ...details,
     retryable: true,
-    cause,
   });
 }
 
-/** The SDK's errors hold the authorization server's words, and those may hold what it was sent. */
-function flowFailed(error: unknown): AuthError {
+function flowFailed(error: unknown, flow: Flow): AuthError {
+  const what = 'The OAuth flow failed';
   if (error instanceof McpFleetError) {
     const { message, retryable, retryAfterMs } = error;
-    const details = { cause: error, retryable, retryAfterMs };
-    return new AuthError('TOKEN_FAILED', `The OAuth flow failed: ${message}`, details);
+    return new AuthError('TOKEN_FAILED', `${what}: ${message}`, { cause: error, retryable, retryAfterMs });
   }
+  if (error === flow.thrown) return new AuthError('TOKEN_FAILED', what, { cause: error });
+  // The SDK's errors hold the authorization server's words, and those may hold what it was sent.
   const code = error instanceof OAuthError ? error.errorCode : undefined;
-  const cause = withoutText(error, code);
   const why = code === undefined ? '' : `: ${code}`;
-  return new AuthError('TOKEN_FAILED', `The OAuth flow failed${why}`, { cause });
+  return new AuthError('TOKEN_FAILED', `${what}${why}`, { cause: withoutText(error, code) });
 }
 
 // ── Tokens ────────────────────────────────────────────────────────────────────
