@@ -25,7 +25,7 @@ export function failureOfRequest(error: Error, written: boolean, url: URL): Conn
   const code = codeOf(error);
   const place = `${url.protocol}//${url.host}`;
   // The parser's errors carry the bytes that they met, and a server may have echoed the token in them.
-  const cause = code.startsWith('HPE_') ? withoutText(error) : error;
+  const cause = 'data' in error ? withoutText(error, code) : error;
   if (written) return lost(code, place, cause);
   const certificate = CERTIFICATE_CODE.test(code);
   const reason = certificate ? 'Certificate not accepted' : (NOT_SENT_CODES.get(code) ?? 'Connecting failed');

@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { abortable } from '../core/abort.js';
 import { ConnectionError, McpFleetError, RemoteError, TimeoutError } from '../core/errors.js';
+import { withoutText } from '../core/foreign-error.js';
 import { Channel, RequestTrace } from './channel.js';
 import { listRequests, pageOf, RESULT_SCHEMAS, type ResultSchema } from './schemas.js';
 import { answerServerRequests, capabilitiesOf, forwardNotifications } from './server-requests.js';
@@ -161,7 +162,7 @@ function requestError(error: unknown, trace: RequestTrace, redact: SdkSessionOpt
   if (error instanceof McpFleetError) return error;
   return new ConnectionError('PROTOCOL_ERROR', 'The result is not what the protocol says', {
     delivery: trace.delivery,
-    cause: error,
+    cause: withoutText(error),
   });
 }
 
@@ -182,7 +183,8 @@ function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): Mc
   return new ConnectionError(
     'PROTOCOL_ERROR',
     'The server cannot be initialized: its answer is not what the protocol says, or of a revision unknown here',
-    { cause: error },
+    // The SDK quotes what the server said.
+    { cause: withoutText(error) },
   );
 }
 
@@ -190,7 +192,16 @@ function remoteError(error: McpError, redact: SdkSessionOptions['redact']): Remo
   // The server's own words: the SDK puts its own before them.
   const message = redact(error.message.replace(`MCP error ${error.code}: `, ''));
   // Without the SDK's error as its cause, which holds the server's words as they came.
-  return new RemoteError(error.code, message.slice(0, ERROR_TEXT_CHARACTERS), error.data, {
+  return new RemoteError(error.code, message.slice(0, ERROR_TEXT_CHARACTERS), redacted(error.data, redact), {
     delivery: REJECTIONS.has(error.code) ? 'rejected' : 'answered',
   });
+}
+
+/** A JSON value with every text in it redacted. */
+function redacted(value: unknown, redact: SdkSessionOptions['redact']): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((member) => redacted(member, redact));
+  const members = Object.entries(value).map(([name, member]) => [redact(name), redacted(member, redact)]);
+  return Object.fromEntries(members);
 }
