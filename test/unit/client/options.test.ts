@@ -413,3 +413,11 @@ describe('the target', () => {
     expect(targetOf(config)).toEqual(expected);
   });
 });
+
+test('users cannot be told apart over one WebSocket', () => {
+  const auth = { getToken: async () => 'token', key: () => 'ada' };
+  expect(() => checkServerConfig({ url: 'wss://a.test/', auth }, 'servers.a')).toThrow(
+    'servers.a.auth: cannot tell users apart (key) over one WebSocket',
+  );
+  expect(() => checkServerConfig({ url: 'https://a.test/', auth })).not.toThrow();
+});
