@@ -4,9 +4,6 @@ import { fingerprint } from './fingerprint.js';
 
 type CryptoKey = webcrypto.CryptoKey;
 
-/** A private key as users have it. */
-export type PrivateKey = string | JsonWebKey | CryptoKey;
-
 /** JWS algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1), and how WebCrypto calls them. */
 const ALGORITHMS = {
   RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },

@@ -92,7 +92,7 @@ const tokenUrls = () =>
   ['200', '400', '401', '429', '500', 'invalid-http'].map(
     (end) => new URL(end, `${new URL(issuer.url).origin}/`).href,
   );
-const FAST = { retry: false, healthCheck: false, connectTimeoutMs: 2_000, callTimeoutMs: 3_000 } as const;
+const FAST = { retry: false, healthCheck: false, connectTimeoutMs: 2_000, callTimeoutMs: 800 } as const;
 
 /** Uses a server in every way, and takes down all that comes out. */
 async function exercise(sinks: Sinks, config: ServerConfig): Promise<void> {
