@@ -43,8 +43,8 @@ type Question = Pick<TokenContext, 'reason' | 'previous' | 'challenge'>;
 type Answer = { shared: true; token: AccessToken } | { shared: false; token: AccessToken | undefined };
 
 /**
- * The tokens for one server, or for one key at it: asks its provider as seldom as possible, for any number of requests, and lets a
- * token that is still good outlive failures of the provider.
+ * The tokens for one server, or for one key at it: asks its provider as seldom as possible, for any number of
+ * requests, and lets a token that is still good outlive failures of the provider.
  */
 export class TokenSource {
   readonly #options: TokenSourceOptions;

@@ -421,3 +421,10 @@ test('users cannot be told apart over one WebSocket', () => {
   );
   expect(() => checkServerConfig({ url: 'https://a.test/', auth })).not.toThrow();
 });
+
+test('a key of a provider is a function, and not shown if it is something else', () => {
+  const auth = { getToken: async () => 'token', key: 'canary' as never };
+  const make = () => checkServerConfig({ url: 'https://a.test/', auth });
+  expect(make).toThrow('auth.key: expected a function that answers whose token is needed');
+  expect(make).not.toThrow('canary');
+});
