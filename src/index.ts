@@ -1,7 +1,9 @@
 export { clientCredentials } from './auth/client-credentials.js';
 export type { ClientCredentialsOptions } from './auth/client-credentials-options.js';
 export { staticToken } from './auth/static-token.js';
-export type { AccessToken, TokenContext, TokenProvider } from './auth/token-provider.js';
+export { tokenExchange } from './auth/token-exchange.js';
+export type { TokenExchangeOptions } from './auth/token-exchange-options.js';
+export type { AccessToken, TokenContext, TokenKeyContext, TokenProvider } from './auth/token-provider.js';
 export type { CallOptions, ListOptions, RequestOptions } from './calls/call-options.js';
 export type { CircuitBreakerOptions, CircuitState } from './calls/circuit-breaker.js';
 export type { CallContext, CallHandler, CallInterceptor } from './calls/interceptors.js';

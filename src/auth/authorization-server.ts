@@ -1,20 +1,26 @@
-import { AuthError, ConnectionError } from '../core/errors.js';
 import { publicUrl } from '../net/redirects.js';
-import { problemOfEndpoint } from './endpoint.js';
+import type { EndpointCheck } from './endpoint.js';
+import { type MetadataDocument, readMetadata, textsIn } from './metadata.js';
 import type { AskAuthorizationServer } from './oauth-http.js';
-import { requestFailed } from './token-errors.js';
 
 /** What a token request needs to know of an authorization server. */
 export interface AuthorizationServer {
   readonly issuer: string;
   readonly tokenUrl: URL;
+  /** `aud` of a client's assertion. */
+  readonly assertionAudience: string;
   /** `token_endpoint_auth_methods_supported` (RFC 8414 section 2), if the server says. */
   readonly clientAuthMethods: readonly string[] | undefined;
 }
 
-/** One whose token endpoint is known, and nothing else. */
-export function knownAuthorizationServer(tokenUrl: URL): AuthorizationServer {
-  return { issuer: tokenUrl.origin, tokenUrl, clientAuthMethods: undefined };
+/** One whose token endpoint is known, and perhaps its name. */
+export function knownAuthorizationServer(tokenUrl: URL, issuer: string | undefined): AuthorizationServer {
+  return {
+    issuer: issuer ?? tokenUrl.origin,
+    tokenUrl,
+    assertionAudience: issuer ?? tokenUrl.href,
+    clientAuthMethods: undefined,
+  };
 }
 
 /**
@@ -22,38 +28,16 @@ export function knownAuthorizationServer(tokenUrl: URL): AuthorizationServer {
  * with the path behind and before the well-known part. A document that names another issuer is not believed.
  * @throws {AuthError} `TOKEN_FAILED`
  */
-export async function discoverAuthorizationServer(
+export function discoverAuthorizationServer(
   issuer: URL,
   ask: AskAuthorizationServer,
-  allowInsecureRequests: boolean,
+  problemOf: EndpointCheck,
 ): Promise<AuthorizationServer> {
-  const problems: string[] = [];
-  let retryable = false;
-  let retryAfterMs: number | undefined;
-  let cause: unknown;
-  for (const url of metadataUrls(issuer)) {
-    try {
-      const { status, json, ...answer } = await ask(url, { headers: { accept: 'application/json' } });
-      const found = status === 200 ? readMetadata(json, issuer, allowInsecureRequests) : `HTTP ${status}`;
-      if (typeof found !== 'string') return found;
-      problems.push(`${publicUrl(url)}: ${found}`);
-      retryable ||= status >= 500 || status === 429;
-      retryAfterMs ??= answer.retryAfterMs;
-    } catch (error) {
-      // A server that cannot be reached at one place cannot be reached at the others.
-      if (!(error instanceof ConnectionError) || error.httpStatus === undefined) throw requestFailed(error);
-      problems.push(`${publicUrl(url)}: ${error.message}`);
-      cause ??= error;
-    }
-  }
-  throw new AuthError(
-    'TOKEN_FAILED',
-    `No metadata of the authorization server ${publicUrl(issuer)} found (${problems.join('; ')})`,
-    {
-      retryable,
-      retryAfterMs,
-      cause,
-    },
+  return readMetadata(
+    `the authorization server ${publicUrl(issuer)}`,
+    metadataUrls(issuer),
+    ask,
+    (document) => readDocument(document, issuer, problemOf),
   );
 }
 
@@ -68,26 +52,21 @@ function metadataUrls({ origin, pathname }: URL): URL[] {
 }
 
 /** The server that the document describes, or what is wrong with the document. */
-function readMetadata(
-  json: Readonly<Record<string, unknown>> | undefined,
+function readDocument(
+  document: MetadataDocument,
   issuer: URL,
-  allowInsecureRequests: boolean,
+  problemOf: EndpointCheck,
 ): AuthorizationServer | string {
-  if (json === undefined) return 'not a JSON object';
-  const { issuer: named, token_endpoint: endpoint, token_endpoint_auth_methods_supported: methods } = json;
+  const {
+    issuer: named,
+    token_endpoint: endpoint,
+    token_endpoint_auth_methods_supported: methods,
+  } = document;
   if (typeof named !== 'string' || !URL.canParse(named)) return 'it names no issuer';
   if (new URL(named).href !== issuer.href) return `it names another issuer, ${publicUrl(new URL(named))}`;
   if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) return 'it has no token_endpoint';
   const tokenUrl = new URL(endpoint);
-  const problem = problemOfEndpoint(tokenUrl, allowInsecureRequests);
+  const problem = problemOf(tokenUrl);
   if (problem !== undefined) return `its token_endpoint ${problem}`;
-  return {
-    issuer: named,
-    tokenUrl,
-    clientAuthMethods: Array.isArray(methods) ? methods.filter(isString) : undefined,
-  };
-}
-
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
+  return { issuer: named, tokenUrl, assertionAudience: named, clientAuthMethods: textsIn(methods) };
 }

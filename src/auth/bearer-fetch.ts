@@ -6,13 +6,18 @@ import type { AccessToken } from './token-provider.js';
 import type { TokenSource } from './token-source.js';
 
 /**
- * Sends each request to `origin` with a token of `source`; requests to other origins go out as they are. A 401
+ * Sends each request to `origin` with a token of its source; requests to other origins go out as they are. A 401
  * or 403 is answered with at most one more request, and only if there is another token to send.
  */
-export function withBearer(fetch: HttpFetch, source: TokenSource, origin: string): HttpFetch {
+export function withBearer(
+  fetch: HttpFetch,
+  sources: { current(signal?: StopSignal): Promise<TokenSource> },
+  origin: string,
+): HttpFetch {
   return async (url, request = {}) => {
     if ((url instanceof URL ? url : new URL(url)).origin !== origin) return fetch(url, request);
     const { signal } = request;
+    const source = await sources.current(signal);
     const used = await source.get(signal);
     const response = await fetch(url, authorized(request, used));
     if (response.ok) source.accepted();

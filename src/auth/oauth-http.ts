@@ -13,6 +13,8 @@ const MAX_BYTES = 1_048_576;
 export interface OAuthAnswer {
   readonly status: number;
   readonly retryAfterMs: number | undefined;
+  /** Its `WWW-Authenticate`. */
+  readonly challenge: string | null;
   /** The body, if it is a JSON object; whatever its content type says. */
   readonly json: Readonly<Record<string, unknown>> | undefined;
 }
@@ -36,6 +38,7 @@ export function oauthHttp(fetch: HttpFetch, timeoutMs: number, signal: AbortSign
       return {
         status: response.status,
         retryAfterMs: parseRetryAfter(response.headers.get('retry-after')),
+        challenge: response.headers.get('www-authenticate'),
         json: parseObject(text),
       };
     };

@@ -1,5 +1,5 @@
 import type { AuthorizationServer } from './authorization-server.js';
-import { type ClientAuthMethod, clientAuthentication } from './client-authentication.js';
+import { basicCredentials, type ClientProof, clientAuthentication } from './client-authentication.js';
 import { type AskAuthorizationServer, asTokenResponse, type OAuthAnswer } from './oauth-http.js';
 import { splitScopes } from './scopes.js';
 import { problemOfToken } from './token-answer.js';
@@ -9,19 +9,35 @@ import type { AccessToken } from './token-provider.js';
 export interface TokenRequest {
   readonly server: AuthorizationServer;
   readonly clientId: string;
-  readonly clientSecret: string;
-  readonly clientAuth: ClientAuthMethod;
+  readonly proof: ClientProof;
+  readonly grantType: string;
+  /** Of the grant, and those that the user adds. */
+  readonly parameters: Readonly<Record<string, string>>;
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
-  readonly parameters: Readonly<Record<string, string>>;
 }
 
+/** Parameters of a token request that are no secret; any other may be. */
+const PUBLIC_PARAMETERS = new Set([
+  'grant_type',
+  'client_id',
+  'client_assertion_type',
+  'scope',
+  'resource',
+  'audience',
+  'subject_token_type',
+  'actor_token_type',
+  'requested_token_type',
+]);
+
 /**
- * One client credentials grant (RFC 6749 section 4.4) through openid-client, which is loaded here and only here.
+ * One token request (RFC 6749 section 4.4, RFC 8693 section 2.1) through openid-client, which is loaded here and only
+ * here.
  * @throws {AuthError} `TOKEN_FAILED`
  */
 export async function requestToken(request: TokenRequest, ask: AskAuthorizationServer): Promise<AccessToken> {
-  const { server, clientId, clientSecret, scopes } = request;
+  const { server, clientId, proof, grantType, scopes } = request;
+  const secrets = secretsOf(clientId, proof);
   let answer: OAuthAnswer | undefined;
   try {
     const openid = await import('openid-client');
@@ -29,23 +45,24 @@ export async function requestToken(request: TokenRequest, ask: AskAuthorizationS
       { issuer: server.issuer, token_endpoint: server.tokenUrl.href },
       clientId,
       undefined,
-      clientAuthentication(request.clientAuth, clientSecret),
+      await clientAuthentication(openid, proof),
     );
     // Whether http: may be used was decided where the URL came from.
     if (server.tokenUrl.protocol === 'http:') openid.allowInsecureRequests(configuration);
     // The deadline is that of `ask`.
     configuration.timeout = 0;
     configuration[openid.customFetch] = async (url, { method, headers, body }) => {
+      secrets.push(...secretsIn(String(body)));
       answer = await ask(new URL(url), { method, headers, body: String(body) });
       return asTokenResponse(answer);
     };
-    const granted = await openid.clientCredentialsGrant(configuration, parametersOf(request));
+    const granted = await openid.genericGrantRequest(configuration, grantType, parametersOf(request));
     const problem =
       granted.token_type === 'bearer' ? problemOfToken(granted.access_token) : 'no bearer token';
     if (problem !== undefined) throw new TypeError(problem);
     return accessToken(granted, scopes);
   } catch (error) {
-    throw tokenError(error, { tokenUrl: server.tokenUrl, clientId, clientSecret, answer });
+    throw tokenError(error, { tokenUrl: server.tokenUrl, secrets, answer });
   }
 }
 
@@ -55,6 +72,17 @@ function parametersOf({ parameters, scopes, resource }: TokenRequest): Record<st
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     ...(resource !== undefined && { resource }),
   };
+}
+
+/** What a server might echo, however it came by it. */
+function secretsOf(clientId: string, proof: ClientProof): string[] {
+  if (proof.method === 'private_key_jwt') return [];
+  return [proof.clientSecret, basicCredentials(clientId, proof.clientSecret)];
+}
+
+function secretsIn(body: string): string[] {
+  const values = [...new URLSearchParams(body)].filter(([name]) => !PUBLIC_PARAMETERS.has(name));
+  return values.map(([, value]) => value);
 }
 
 function accessToken(

@@ -2,32 +2,53 @@ import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { AuthError, describeThrown, McpFleetError, ofServer } from '../core/errors.js';
 import { problemOfAnswer } from './token-answer.js';
-import type { AccessToken, TokenContext, TokenProvider } from './token-provider.js';
+import type { AccessToken, TokenContext, TokenKeyContext, TokenProvider } from './token-provider.js';
 
 const PROVIDER_TIMEOUT_MS = 30_000;
 
 /**
- * Asks a provider once, whatever it does: throw, hang, or answer junk.
+ * Asks a provider for a token once, whatever it does: throw, hang, or answer junk.
  * @param closing ends the question; the promise then rejects with its reason.
  * @throws {AuthError} `TOKEN_FAILED`
  */
-export async function callProvider(
+export function callProvider(
   provider: TokenProvider,
   question: Omit<TokenContext, 'signal'>,
   closing: AbortSignal,
 ): Promise<AccessToken | string | undefined> {
-  const deadline = new Deadline({ timeoutMs: PROVIDER_TIMEOUT_MS, signal: closing });
-  const ask = async () => {
-    const answer = await provider.getToken({ ...question, signal: deadline.abortSignal });
+  return asked(question.server, closing, async (signal) => {
+    const answer = await provider.getToken({ ...question, signal });
     const problem = problemOfAnswer(answer);
     if (problem !== undefined) throw unusable(problem);
     return answer;
-  };
+  });
+}
+
+/** Asks a provider whose token is needed, in the async context of the caller. @throws {AuthError} `TOKEN_FAILED` */
+export function askForKey(
+  provider: TokenProvider,
+  question: Omit<TokenKeyContext, 'signal'>,
+  closing: AbortSignal,
+): Promise<string | undefined> {
+  return asked(question.server, closing, async (signal) => {
+    const key: unknown = await provider.key?.({ ...question, signal });
+    if (key === undefined || typeof key === 'string') return key;
+    const problem = `expected a string or undefined, got a value of type ${typeof key}`;
+    throw tokenFailed(`The token provider's key is none: ${problem}`, new TypeError(problem), false);
+  });
+}
+
+async function asked<Answer>(
+  server: string,
+  closing: AbortSignal,
+  question: (signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  const deadline = new Deadline({ timeoutMs: PROVIDER_TIMEOUT_MS, signal: closing });
   try {
-    return await abortable(ask(), deadline.signal);
+    return await abortable(question(deadline.abortSignal), deadline.signal);
   } catch (error) {
     closing.throwIfAborted();
-    throw ofServer(asAuthError(error), question.server);
+    throw ofServer(asAuthError(error), server);
   } finally {
     deadline[Symbol.dispose]();
   }

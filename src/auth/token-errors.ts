@@ -1,6 +1,7 @@
-import { AuthError, describeThrown, type ErrorDetails, McpFleetError } from '../core/errors.js';
+import { AuthError, type ErrorDetails, McpFleetError } from '../core/errors.js';
+import { withoutText } from '../core/foreign-error.js';
+import { withoutSecrets } from '../core/redaction.js';
 import { publicUrl } from '../net/redirects.js';
-import { basicCredentials, formEncoded } from './client-authentication.js';
 import type { OAuthAnswer } from './oauth-http.js';
 
 /** Longest text of an authorization server that goes into a message. */
@@ -12,8 +13,8 @@ const TRANSIENT_CODES = new Set(['server_error', 'temporarily_unavailable', 'slo
 /** What is known of a token request that failed. */
 export interface FailedTokenRequest {
   readonly tokenUrl: URL;
-  readonly clientId: string;
-  readonly clientSecret: string;
+  /** What the request carried that nobody may see. */
+  readonly secrets: readonly string[];
   /** The HTTP answer, if there was one. */
   readonly answer: OAuthAnswer | undefined;
 }
@@ -26,10 +27,11 @@ export function tokenError(error: unknown, request: FailedTokenRequest): AuthErr
   const own = ownErrorIn(error);
   if (own !== undefined) return requestFailed(own);
   const { answer, tokenUrl } = request;
-  const cause = withoutAnswer(error);
+  // openid-client hangs whole answers on its errors, and `inspect` would print the token in them.
+  const cause = withoutText(error);
   const server = `The authorization server ${publicUrl(tokenUrl)}`;
   if (answer === undefined)
-    return failure(`The token request could not be made: ${cause.message}`, cause, false);
+    return failure(`The token request could not be made: ${cause.name}, ${cause.message}`, cause, false);
   if (answer.status === 200)
     return failure(`${server} gave an answer without a usable bearer token`, cause, false);
   const { status, retryAfterMs } = answer;
@@ -70,39 +72,17 @@ function ownErrorIn(error: unknown): McpFleetError | undefined {
 }
 
 /** RFC 6749 section 5.2. */
-function oauthError({ answer, ...request }: FailedTokenRequest): { code: string | undefined; text: string } {
+function oauthError({ answer, secrets }: FailedTokenRequest): { code: string | undefined; text: string } {
   const { error: code, error_description: description } = answer?.json ?? {};
   if (typeof code !== 'string' || code === '') return { code: undefined, text: '' };
   const explained =
-    typeof description === 'string' && description !== '' ? ` (${printable(description, request)})` : '';
-  return { code, text: `, ${printable(code, request)}${explained}` };
+    typeof description === 'string' && description !== '' ? ` (${printable(description, secrets)})` : '';
+  return { code, text: `, ${printable(code, secrets)}${explained}` };
 }
 
-/** Foreign text, fit to be shown: short, visible, and without the secret should the server echo it. */
-function printable(
-  text: string,
-  { clientId, clientSecret }: Pick<FailedTokenRequest, 'clientId' | 'clientSecret'>,
-): string {
-  const forms = [
-    clientSecret,
-    formEncoded(clientSecret),
-    encodeURIComponent(clientSecret),
-    Buffer.from(clientSecret).toString('base64'),
-    Buffer.from(clientSecret).toString('base64url'),
-    basicCredentials(clientId, clientSecret).slice('Basic '.length),
-  ];
-  return forms
-    .sort((a, b) => b.length - a.length)
-    .reduce((rest, form) => rest.replaceAll(form, '[redacted]'), text)
+/** Foreign text, fit to be shown: short, visible, and without the secrets should the server echo them. */
+function printable(text: string, secrets: readonly string[]): string {
+  return withoutSecrets(text, secrets)
     .replace(/[^\x20-\x7e]+/g, ' ')
     .slice(0, MAX_TEXT);
-}
-
-/** Class and code only: openid-client hangs whole answers on its errors, and `inspect` would print the token in them. */
-function withoutAnswer(error: unknown): Error {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  const name = describeThrown(error);
-  return typeof code === 'string'
-    ? Object.assign(new Error(`${name} ${code}`), { name, code })
-    : Object.assign(new Error(name), { name });
 }

@@ -1,7 +1,7 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 
 /**
- * Where bearer tokens come from. One method; cache, single flight, refresh ahead and retries are the library's.
+ * Where bearer tokens come from. One method is enough; cache, single flight, refresh ahead and retries are the library's.
  *
  * One provider may serve several servers: each asks for itself, with its own `context`.
  */
@@ -21,7 +21,23 @@ export interface TokenProvider {
    * say whether trying again makes sense (`retryable`) and when (`retryAfterMs`).
    */
   getToken(context: TokenContext): Promise<AccessToken | string | undefined>;
+
+  /**
+   * For a provider that acts for many users: whose token a request needs. Tokens are kept, joined and renewed per
+   * key and never cross from one key to another; those of the 1,000 keys used last are kept. `getToken` gets the
+   * key as `context.key`.
+   *
+   * Asked for each request, in the async context of the caller, so that `AsyncLocalStorage` works. `undefined`
+   * stands for requests of no user. A token with a key is renewed when a request comes shortly before it expires,
+   * on that request's account and without letting it wait; the token of no user is renewed by a timer.
+   *
+   * @throws anything: the request does not go out, and its caller sees an {@link AuthError} with it as `cause`.
+   */
+  key?(context: TokenKeyContext): string | undefined | Promise<string | undefined>;
 }
+
+/** What a {@link TokenProvider} is told when it is asked for a key. */
+export type TokenKeyContext = Pick<TokenContext, 'server' | 'url' | 'signal'>;
 
 /** A bearer token and how long it is good for. */
 export interface AccessToken {
@@ -56,6 +72,8 @@ export interface TokenContext {
    * `scopes` holds those asked for before, too.
    */
   readonly challenge: { readonly scopes?: readonly string[]; readonly resourceMetadata?: URL } | undefined;
+  /** What the provider's own `key` answered, in a provider that has one. */
+  readonly key?: string;
   /** The server's HTTP client: its limits, its redirect rule, and the user's `fetch` if one was configured. */
   readonly fetch?: FetchLike;
 }

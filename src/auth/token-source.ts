@@ -22,6 +22,10 @@ export interface TokenSourceOptions {
   server: string;
   url: URL;
   fetch?: FetchLike | undefined;
+  /** Whose tokens they are, for a provider that acts for many. Such tokens are renewed on use, not by a timer. */
+  key?: string | undefined;
+  /** Ends this source, and others that share it. @default its own */
+  closing?: AbortController;
   /** Told of each request to the provider, successful or not. For plain strings: when they change, or are asked for again. */
   onRefresh: (event: TokenRefresh) => void;
 }
@@ -40,13 +44,13 @@ type Question = Pick<TokenContext, 'reason' | 'previous' | 'challenge'>;
 type Answer = { shared: true; token: AccessToken } | { shared: false; token: AccessToken | undefined };
 
 /**
- * The tokens for one server: asks its provider as seldom as possible, for any number of requests, and lets a
- * token that is still good outlive failures of the provider.
+ * The tokens for one server, or for one key at it: asks its provider as seldom as possible, for any number of
+ * requests, and lets a token that is still good outlive failures of the provider.
  */
 export class TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #flight = new SingleFlight<Answer>();
-  readonly #closing = new AbortController();
+  readonly #closing: AbortController;
   readonly #failures = new FailureMemory();
   readonly #rejections = new RejectionLimit();
   readonly #stepUp = new StepUp();
@@ -62,6 +66,7 @@ export class TokenSource {
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
+    this.#closing = options.closing ?? new AbortController();
     // Each question listens to it, and plain strings are asked for by many callers at a time.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -88,7 +93,11 @@ export class TokenSource {
    */
   async get(signal?: StopSignal): Promise<AccessToken | undefined> {
     this.#assertOpen(signal);
-    if (this.#held?.isFresh) return this.#held.token;
+    if (this.#held?.isFresh) {
+      const { token } = this.#held;
+      this.#renewOnUse(this.#held);
+      return token;
+    }
     if (this.#asksEachTime) return this.#own(this.#question('initial'), signal);
     try {
       this.#failWhileFailing();
@@ -217,8 +226,14 @@ export class TokenSource {
   }
 
   async #ask(question: Question): Promise<Answer> {
-    const { provider, server, url, fetch } = this.#options;
-    const context = { server, url: new URL(url), ...question, ...(fetch !== undefined && { fetch }) };
+    const { provider, server, url, fetch, key } = this.#options;
+    const context = {
+      server,
+      url: new URL(url),
+      ...question,
+      ...(key !== undefined && { key }),
+      ...(fetch !== undefined && { fetch }),
+    };
     try {
       return this.#accept(question, await callProvider(provider, context, this.#closing.signal));
     } catch (error) {
@@ -283,9 +298,17 @@ export class TokenSource {
   /** Refreshes in the background at that instant of `performance.now()`, if the token lives that long. */
   #schedule(at: number): void {
     this.#refreshAhead.clear();
+    if (this.#options.key !== undefined) return;
     if (this.#held === undefined || at >= this.#held.expiresAt || this.#closing.signal.aborted) return;
     // The outcome is announced; nobody waits for it.
     this.#refreshAhead.set(at, () => this.#renew(this.#question('expiring'), undefined).catch(() => {}));
+  }
+
+  /** As the timer does, but in the caller's async context, and not for a user who has gone. Nobody waits for it. */
+  #renewOnUse({ refreshAt }: HeldToken): void {
+    if (this.#options.key === undefined || performance.now() < refreshAt) return;
+    if (this.#flying || this.#failures.error !== undefined) return;
+    this.#renew(this.#question('expiring'), undefined).catch(() => {});
   }
 
   #announce(event: TokenRefresh): void {

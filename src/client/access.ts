@@ -1,6 +1,9 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { withBearer } from '../auth/bearer-fetch.js';
-import { type TokenRefresh, TokenSource } from '../auth/token-source.js';
+import { RecentTokens } from '../auth/recent-tokens.js';
+import type { TokenRefresh } from '../auth/token-source.js';
+import { TokenSources } from '../auth/token-sources.js';
+import { withoutSecrets } from '../core/redaction.js';
 import { type AddressGuard, addressGuardOf } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
 import type { SessionTarget } from '../session/open.js';
@@ -9,12 +12,9 @@ import { type HttpPath, httpPath } from './http-path.js';
 import { type ServerSettings, targetOf } from './options.js';
 import type { ServerConfig } from './server-config.js';
 
-/** Texts shorter than this are no secrets, and stripping them would garble messages. */
-const SHORTEST_SECRET = 4;
-
 /** How one server is reached: its target, its HTTP path, its tokens. Opens sessions. */
 export class ServerAccess {
-  readonly tokens: TokenSource | undefined;
+  readonly tokens: TokenSources | undefined;
   readonly target: SessionTarget;
   readonly #server: string;
   readonly #settings: ServerSettings;
@@ -23,6 +23,8 @@ export class ServerAccess {
   /** What attempts to connect have left behind, and is being ended. */
   readonly #endings = new Set<Promise<void>>();
   readonly #guard: AddressGuard | undefined;
+  /** Tokens of the interactive flow, which keeps them to itself. */
+  readonly #sent = new RecentTokens();
 
   constructor(
     server: string,
@@ -36,9 +38,11 @@ export class ServerAccess {
     this.#guard = addressGuardOf(config);
     this.#http = httpPath(settings.fetch, settings.connectTimeoutMs, this.#guard);
     this.#fetch = this.#http.fetch;
+    if ('oauth' in config && config.oauth !== undefined)
+      this.#fetch = rememberingTokens(this.#fetch, this.#sent);
     if ('url' in this.target && 'auth' in config && config.auth !== undefined) {
       const { url } = this.target;
-      this.tokens = new TokenSource({
+      this.tokens = new TokenSources({
         provider: config.auth,
         server,
         url,
@@ -61,7 +65,8 @@ export class ServerAccess {
       signal,
       fetch: this.#fetch,
       guard: this.#guard,
-      tokens: this.tokens,
+      // One handshake is one caller's.
+      tokens: this.target.type === 'ws' ? await this.tokens?.current(signal) : undefined,
       maxResponseBytes,
       redact: (text) => this.#redact(text),
       onEnding: (ending) => {
@@ -80,33 +85,26 @@ export class ServerAccess {
   /** `text` without what this server's configuration and tokens must keep to themselves, in any usual encoding. */
   #redact(text: string): string {
     const { target } = this;
-    const secrets = [
-      ...('headers' in target ? Object.values(target.headers).map(withoutScheme) : []),
+    return withoutSecrets(text, [
+      ...('headers' in target ? Object.values(target.headers).flatMap(withoutScheme) : []),
       ...('env' in target ? Object.values(target.env) : []),
       ...('url' in target ? [...target.url.searchParams.values()] : []),
       ...(this.tokens?.knownSecrets() ?? []),
-    ];
-    return (
-      secrets
-        .filter((secret) => secret.length >= SHORTEST_SECRET)
-        .flatMap((secret) => [
-          secret,
-          encodeURIComponent(secret),
-          base64(secret),
-          base64(secret, 'base64url'),
-        ])
-        // One may be a part of another.
-        .sort((a, b) => b.length - a.length)
-        .reduce((shown, secret) => shown.replaceAll(secret, '[redacted]'), text)
-    );
+      ...this.#sent.list(),
+    ]);
   }
 }
 
-/** Servers repeat a token without the word before it. */
-function withoutScheme(header: string): string {
-  return header.replace(/^(basic|bearer) +/i, '');
+/** Notes the bearer tokens that go out. */
+function rememberingTokens(fetch: HttpFetch, sent: RecentTokens): HttpFetch {
+  return (url, request) => {
+    const { authorization = '' } = request?.headers ?? {};
+    if (/^bearer /i.test(authorization)) sent.add(authorization.slice('bearer '.length));
+    return fetch(url, request);
+  };
 }
 
-function base64(text: string, encoding: 'base64' | 'base64url' = 'base64'): string {
-  return Buffer.from(text).toString(encoding).replace(/=+$/, '');
+/** Servers repeat a token without the word before it. */
+function withoutScheme(header: string): string[] {
+  return [header, header.replace(/^(basic|bearer) +/i, '')];
 }

@@ -153,6 +153,18 @@ function checkAuth(config: ServerConfig, path: string): void {
       'cannot be used together with auth: both set the bearer token',
     );
   }
+  const { key } = (auth ?? {}) as { key?: unknown };
+  if (key !== undefined && typeof key !== 'function')
+    throw new ConfigError(
+      join(path, 'auth', 'key'),
+      'expected a function that answers whose token is needed',
+    );
+  if (key !== undefined && kindOf(config, path) === 'ws') {
+    throw new ConfigError(
+      join(path, 'auth'),
+      'cannot tell users apart (key) over one WebSocket, whose token is that of its handshake',
+    );
+  }
   const fixed = Object.keys(headers ?? {}).find((name) => name.toLowerCase() === 'authorization');
   if (fixed !== undefined && (auth !== undefined || oauth !== undefined)) {
     throw new ConfigError(

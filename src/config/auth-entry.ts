@@ -16,7 +16,16 @@ const scopes = z.array(
 /** What JSON can hold of the options of {@link clientCredentials}. */
 const clientCredentialsOptions = {
   clientId: text.describe('The client at the authorization server.'),
-  clientSecret: text.describe('Its secret; best a reference to a variable.'),
+  clientSecret: text.optional().describe('Its secret; best a reference to a variable.'),
+  privateKey: z
+    .union([text, z.record(z.string(), z.unknown())], { error: 'expected a PEM text or a JWK object' })
+    .optional()
+    .describe('For `private_key_jwt`: PEM (PKCS #8) or a JWK; best a reference to a variable.'),
+  signingAlgorithm: text.optional().describe('`alg` of the assertion, if it does not follow from the key.'),
+  keyId: text.optional().describe('`kid` of the assertion.'),
+  trustServerMetadata: flag
+    .optional()
+    .describe('Neither `tokenUrl` nor `issuer`: the server says where the secret goes (RFC 9728).'),
   tokenUrl: text.optional().describe('The token endpoint; nothing is discovered.'),
   issuer: text.optional().describe('The authorization server, whose token endpoint is discovered.'),
   scopes: scopes.optional().describe('Scopes to ask for.'),

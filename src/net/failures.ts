@@ -1,4 +1,5 @@
 import { ConnectionError, McpFleetError } from '../core/errors.js';
+import { withoutText } from '../core/foreign-error.js';
 
 /** Codes after which no byte of a request can have left. */
 const NOT_SENT_CODES = new Map<string, string>([
@@ -25,29 +26,35 @@ export function failureOfRequest(error: Error, written: boolean, url: URL): Conn
   if (error instanceof ConnectionError) return error;
   const code = codeOf(error);
   const place = `${url.protocol}//${url.host}`;
-  if (written) return lost(code, place, error);
+  // The parser's errors carry the bytes that they met, and a server may have echoed the token in them.
+  const cause = 'data' in error ? withoutText(error, code) : error;
+  if (written) return lost(code, place, cause);
   const certificate = CERTIFICATE_CODE.test(code);
   const reason = certificate ? 'Certificate not accepted' : (NOT_SENT_CODES.get(code) ?? 'Connecting failed');
   return new ConnectionError('CONNECT_FAILED', `${reason} (${code}): ${place}`, {
     delivery: 'not-sent',
     retryable: !certificate,
-    cause: error,
+    cause,
   });
 }
 
-/** What an error thrown by a foreign `fetch` means: it tells nothing of bytes, so only sure codes count. */
+/**
+ * What an error thrown by a foreign `fetch` means: it tells nothing of bytes, so only sure codes count. It may hold the
+ * request with its token, so it is not kept as it is.
+ */
 export function failureOfForeignFetch(error: unknown, url: URL): ConnectionError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = codeOf(cause);
   const notSent = NOT_SENT_CODES.has(code) || CERTIFICATE_CODE.test(code);
-  return failureOfRequest(withCode(error, code), !notSent, url);
+  return failureOfRequest(withoutText(error, code), !notSent, url);
 }
 
 /** What it means that the body of a foreign `fetch` breaks. An abort stays what it is. */
 export function failureOfForeignBody(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof McpFleetError || error instanceof DOMException)
     return error;
-  return lost(codeOf(error.cause instanceof Error ? error.cause : error), 'within the answer', error);
+  const kept = withoutText(error, codeOf(error.cause instanceof Error ? error.cause : error));
+  return lost(codeOf(kept), 'within the answer', kept);
 }
 
 function lost(code: string, place: string, cause: Error): ConnectionError {
@@ -69,9 +76,4 @@ function codeOf(error: unknown): string {
   // With several addresses tried, Node reports an AggregateError whose parts have the codes.
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   return error instanceof Error ? error.name : 'unknown';
-}
-
-function withCode(thrown: unknown, code: string): Error {
-  const message = thrown instanceof Error ? thrown.message : 'fetch failed';
-  return Object.assign(new Error(message, { cause: thrown }), { code });
 }

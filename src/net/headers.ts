@@ -13,10 +13,11 @@ const RESERVED = /^(host|content-length|transfer-encoding|connection|keep-alive|
  * @throws {ConfigError} naming the field, never the value.
  */
 export function checkHeaders(headers: Readonly<Record<string, string>>, path: string): void {
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [index, [name, value]] of Object.entries(headers).entries()) {
     const problem = problemOf(name, value);
+    // What is no name may be a whole field, secret included: its place has to do.
     if (problem !== undefined)
-      throw new ConfigError(`${path}.${TOKEN.test(name) ? name : JSON.stringify(name)}`, problem);
+      throw new ConfigError(TOKEN.test(name) ? `${path}.${name}` : `${path}[${index}]`, problem);
   }
 }
 

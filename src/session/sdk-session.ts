@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { abortable } from '../core/abort.js';
 import { ConnectionError, McpFleetError, RemoteError } from '../core/errors.js';
+import { withoutText } from '../core/foreign-error.js';
 import { Channel } from './channel.js';
 import type { JsonRpcError } from './pending-request.js';
 import { listRequests, pageOf, RESULT_SCHEMAS, type ResultSchema } from './schemas.js';
@@ -146,7 +147,7 @@ export class SdkSession implements Session {
     if (result.success) return result.data;
     throw new ConnectionError('PROTOCOL_ERROR', 'The result is not what the protocol says', {
       delivery: 'unknown',
-      cause: result.error,
+      cause: withoutText(result.error),
     });
   }
 }
@@ -164,7 +165,8 @@ function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): Mc
   return new ConnectionError(
     'PROTOCOL_ERROR',
     'The server cannot be initialized: its answer is not what the protocol says, or of a revision unknown here',
-    { cause: error },
+    // The SDK quotes what the server said.
+    { cause: withoutText(error) },
   );
 }
 
@@ -172,7 +174,16 @@ function remoteError(
   { code, message, data }: JsonRpcError,
   redact: SdkSessionOptions['redact'],
 ): RemoteError {
-  return new RemoteError(code, redact(message).slice(0, ERROR_TEXT_CHARACTERS), data, {
+  return new RemoteError(code, redact(message).slice(0, ERROR_TEXT_CHARACTERS), redacted(data, redact), {
     delivery: REJECTIONS.has(code) ? 'rejected' : 'answered',
   });
+}
+
+/** A JSON value with every text in it redacted. */
+function redacted(value: unknown, redact: SdkSessionOptions['redact']): unknown {
+  if (typeof value === 'string') return redact(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((member) => redacted(member, redact));
+  const members = Object.entries(value).map(([name, member]) => [redact(name), redacted(member, redact)]);
+  return Object.fromEntries(members);
 }

@@ -119,7 +119,7 @@ function recordedWebSocket(config: WebSocketServerConfig, recorder: Recorder): R
   const { maxResponseBytes } = settingsOf(config, {});
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { WebSocketTransport } = await import('../session/transports/websocket.js');
-    const { tokens } = access;
+    const tokens = await access.tokens?.current(signal);
     const inner = new WebSocketTransport({
       url: new URL(url),
       headers,

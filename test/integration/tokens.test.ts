@@ -181,7 +181,7 @@ async function startStand(options: { tokenLifetimeSeconds?: number } = {}, neede
     url,
     onRefresh: (refresh) => void refreshes.push(refresh),
   });
-  const fetch = withBearer(http.fetch, source, url.origin);
+  const fetch = withBearer(http.fetch, { current: async () => source }, url.origin);
   return {
     authorizationServer,
     refreshes,

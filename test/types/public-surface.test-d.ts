@@ -40,6 +40,7 @@ import type {
   ServersDiff,
   TimeoutError,
   TokenContext,
+  TokenExchangeOptions,
   TokenProvider,
   ToolCall,
   UnknownToolError,
@@ -407,6 +408,41 @@ describe('tokens', () => {
     expectTypeOf(fleet.clientCredentials).returns.toEqualTypeOf<TokenProvider>();
     // @ts-expect-error no client
     assertType<ClientCredentialsOptions>({ clientSecret: 's' });
+    assertType<ClientCredentialsOptions>({
+      clientId: 'c',
+      privateKey: { kty: 'EC' },
+      tokenUrl: 'https://a.test',
+    });
+    expectTypeOf(fleet.tokenExchange).returns.toEqualTypeOf<TokenProvider>();
+    assertType<TokenExchangeOptions>({ clientId: 'c', subjectToken: async () => undefined });
+    // @ts-expect-error whose token?
+    assertType<TokenExchangeOptions>({ clientId: 'c' });
+  });
+
+  test('come from a provider of five lines', () => {
+    const custom: TokenProvider = {
+      async getToken({ server, signal }) {
+        const response = await fetch(`https://vault.example.com/tokens/${server}`, { signal });
+        return (await response.json()) as { token: string; expiresAt: number };
+      },
+    };
+    assertType<ServerConfig>({ url: 'https://a.test/', auth: custom });
+  });
+
+  test('may be told apart by a key, at once or later', () => {
+    assertType<TokenProvider>({ key: () => undefined, getToken: async ({ key }) => key });
+    assertType<TokenProvider>({
+      key: async ({ server, url }) => server + url.href,
+      getToken: async () => 't',
+    });
+    // @ts-expect-error a key is a text
+    assertType<TokenProvider>({ key: () => 7, getToken: async () => 't' });
+    expectTypeOf<HoldsAny<TokenExchangeOptions>>().toEqualTypeOf<false>();
+  });
+
+  test('are checked by a suite for any runner', () => {
+    assertType(testing.describeTokenProvider('it', () => fleet.staticToken('t'), { describe, test }));
+    assertType(testing.describeTokenProvider('it', async () => fleet.staticToken('t')));
   });
 });
 

@@ -1,5 +1,6 @@
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { ConnectionError } from '../../core/errors.js';
+import { withoutText } from '../../core/foreign-error.js';
 import type { HttpResponse } from '../../net/http.js';
 
 /** Nesting that no sensible answer needs, and that recursive code pays for. */
@@ -13,8 +14,9 @@ export function parseMessages(text: string, httpStatus?: number): JSONRPCMessage
   let json: unknown;
   try {
     json = JSON.parse(text);
-  } catch (cause) {
-    throw unreadable('The answer is not JSON', httpStatus, cause);
+  } catch (error) {
+    // Its text quotes the answer.
+    throw unreadable('The answer is not JSON', httpStatus, withoutText(error));
   }
   if (isDeeperThan(MAX_DEPTH, json))
     throw unreadable(`The answer is nested deeper than ${MAX_DEPTH} levels`, httpStatus);

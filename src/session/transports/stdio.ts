@@ -2,6 +2,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import spawn from 'cross-spawn';
 import { ConnectionError } from '../../core/errors.js';
+import { withoutText } from '../../core/foreign-error.js';
 import { tooLarge } from '../../net/body.js';
 import { connectionLost } from './connection-lost.js';
 import type { Redact } from './http-refusal.js';
@@ -165,7 +166,8 @@ export class StdioTransport implements JsonRpcTransport {
       delivery: 'not-sent',
       // A missing program stays missing; a machine short of processes or memory recovers.
       retryable: code === 'EAGAIN' || code === 'EMFILE' || code === 'ENOMEM',
-      cause,
+      // Node hangs the arguments on it.
+      cause: withoutText(cause),
     });
   }
 }

@@ -181,5 +181,10 @@ function bearerFetch(
     return respond(sent.length, request);
   });
   const { source, questions } = sourceOf(answer);
-  return { fetch: withBearer(inner, source, SERVER_URL.origin), source, sent, questions };
+  return {
+    fetch: withBearer(inner, { current: async () => source }, SERVER_URL.origin),
+    source,
+    sent,
+    questions,
+  };
 }

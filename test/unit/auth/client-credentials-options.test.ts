@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { clientCredentials } from '../../../src/auth/client-credentials.js';
@@ -10,6 +11,19 @@ const OPTIONS: ClientCredentialsOptions = {
   clientSecret: 'opensesame',
   tokenUrl: 'https://as.example.com/token',
 };
+
+const pemOf = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }) as string;
+const EC = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const EC_PEM = pemOf(EC.privateKey);
+const PUBLIC_PEM = EC.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+const SHORT_PEM = pemOf(generateKeyPairSync('rsa', { modulusLength: 1_024 }).privateKey);
+const X25519_PEM = pemOf(generateKeyPairSync('x25519').privateKey);
+const ENCRYPTED_PEM = EC.privateKey.export({
+  type: 'pkcs8',
+  format: 'pem',
+  cipher: 'aes-128-cbc',
+  passphrase: 'opensesame',
+}) as string;
 
 describe('wrong options are refused when they are given', () => {
   test.each<[string, object, string]>([
@@ -41,7 +55,46 @@ describe('wrong options are refused when they are given', () => {
     ['parameters.grant_type', { parameters: { grant_type: 'password' } }, 'always client_credentials'],
     ['parameters.scope', { parameters: { scope: 'read' } }, 'the option scopes'],
     ['parameters.client_secret', { parameters: { client_secret: 'opensesame' } }, 'the option clientSecret'],
-    ['clientAuth', { clientAuth: 'none' }, 'client_secret_post or client_secret_basic, got "none"'],
+    [
+      'clientAuth',
+      { clientAuth: 'none' },
+      'client_secret_post, client_secret_basic, private_key_jwt, got "none"',
+    ],
+    ['trustServerMetadata', { trustServerMetadata: true }, 'give it or tokenUrl, not both'],
+    [
+      'trustServerMetadata',
+      { trustServerMetadata: true, tokenUrl: undefined, issuer: 'https://as.example.com' },
+      'give it or issuer, not both',
+    ],
+    ['trustServerMetadata', { trustServerMetadata: 'yes' }, 'expected true or false'],
+    ['tokenUrl', { tokenUrl: undefined, trustServerMetadata: false }, 'missing'],
+    ['privateKey', { privateKey: 'opensesame' }, 'give clientSecret or privateKey, not both'],
+    ['privateKey', { clientSecret: undefined, privateKey: 'opensesame' }, 'is not a private key'],
+    ['privateKey', { clientSecret: undefined, privateKey: PUBLIC_PEM }, 'is not a private key'],
+    ['privateKey', { clientSecret: undefined, privateKey: { kty: 'opensesame' } }, 'is not a private key'],
+    ['privateKey', { clientSecret: undefined, privateKey: 7 }, 'expected a PEM, a JWK or a CryptoKey'],
+    ['privateKey', { clientSecret: undefined, privateKey: SHORT_PEM }, '1024 bits; expected at least 2048'],
+    ['privateKey', { clientSecret: undefined, privateKey: X25519_PEM }, 'is of the type x25519'],
+    ['privateKey', { clientSecret: undefined, privateKey: ENCRYPTED_PEM }, 'is encrypted'],
+    ['privateKey', { clientSecret: undefined, clientAuth: 'private_key_jwt' }, 'missing'],
+    [
+      'clientAuth',
+      { clientSecret: undefined, privateKey: EC_PEM, clientAuth: 'client_secret_post' },
+      'needs a clientSecret',
+    ],
+    ['signingAlgorithm', { signingAlgorithm: 'RS256' }, 'is for a privateKey'],
+    ['keyId', { keyId: 'a' }, 'is for a privateKey'],
+    ['keyId', { clientSecret: undefined, privateKey: EC_PEM, keyId: '' }, 'not empty'],
+    [
+      'signingAlgorithm',
+      { clientSecret: undefined, privateKey: EC_PEM, signingAlgorithm: 'RS256' },
+      'expected ES256 for this key, got "RS256"',
+    ],
+    [
+      'signingAlgorithm',
+      { clientSecret: undefined, privateKey: EC_PEM, signingAlgorithm: 'none' },
+      'expected one of RS256',
+    ],
     ['allowInsecureRequests', { allowInsecureRequests: 'yes' }, 'expected true or false'],
     ['timeoutMs', { timeoutMs: 0 }, 'got 0'],
     ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }, 'got Infinity'],
@@ -74,6 +127,24 @@ test.each([
 test('no TLS elsewhere if it is asked for', () => {
   const tokenUrl = 'http://as.example.com/token';
   expect(() => clientCredentials({ ...OPTIONS, tokenUrl, allowInsecureRequests: true })).not.toThrow();
+});
+
+test('a private key may have tokenUrl and issuer, which is then its audience', () => {
+  const { clientSecret: _none, ...options } = OPTIONS;
+  const issuer = 'https://as.example.com';
+  expect(() => clientCredentials({ ...options, privateKey: EC_PEM, issuer })).not.toThrow();
+});
+
+test('a private key is not printed, and tells providers apart', () => {
+  const { clientSecret: _none, ...options } = OPTIONS;
+  const jwk = EC.privateKey.export({ format: 'jwk' });
+  const provider = clientCredentials({ ...options, privateKey: EC_PEM });
+  expect(inspect(provider, { showHidden: true, depth: 9 })).not.toContain(jwk.d);
+  expect(canonicalJson(provider)).toBe(canonicalJson(clientCredentials({ ...options, privateKey: jwk })));
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  expect(canonicalJson(provider)).not.toBe(
+    canonicalJson(clientCredentials({ ...options, privateKey: pemOf(other) })),
+  );
 });
 
 describe('a provider', () => {

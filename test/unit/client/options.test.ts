@@ -118,8 +118,8 @@ const COMMON_FAULTS: Fault[] = [
 const HEADER_FAULTS: Fault[] = [
   [{ headers: 'x: y' }, 'headers', 'expected an object of strings, got a string'],
   [{ headers: { 'x-a': 7 } }, 'headers.x-a', 'expected a string, got a number'],
-  [{ headers: { 'x a': 'y' } }, 'headers."x a"', 'is not a header name'],
-  [{ headers: { '': 'y' } }, 'headers.""', 'is not a header name'],
+  [{ headers: { a: 'b', 'x a': 'y' } }, 'headers[1]', 'is not a header name'],
+  [{ headers: { '': 'y' } }, 'headers[0]', 'is not a header name'],
   [{ headers: { 'x-a': 'a\r\nb: c' } }, 'headers.x-a', 'visible ASCII'],
   [{ headers: { 'x-a': 'größe' } }, 'headers.x-a', 'visible ASCII'],
   [{ headers: { 'x-a': ' y' } }, 'headers.x-a', 'visible ASCII'],
@@ -412,4 +412,19 @@ describe('the target', () => {
     checkServerConfig(config);
     expect(targetOf(config)).toEqual(expected);
   });
+});
+
+test('users cannot be told apart over one WebSocket', () => {
+  const auth = { getToken: async () => 'token', key: () => 'ada' };
+  expect(() => checkServerConfig({ url: 'wss://a.test/', auth }, 'servers.a')).toThrow(
+    'servers.a.auth: cannot tell users apart (key) over one WebSocket',
+  );
+  expect(() => checkServerConfig({ url: 'https://a.test/', auth })).not.toThrow();
+});
+
+test('a key of a provider is a function, and not shown if it is something else', () => {
+  const auth = { getToken: async () => 'token', key: 'canary' as never };
+  const make = () => checkServerConfig({ url: 'https://a.test/', auth });
+  expect(make).toThrow('auth.key: expected a function that answers whose token is needed');
+  expect(make).not.toThrow('canary');
 });

@@ -285,7 +285,7 @@ describe('references', () => {
       clientInfo: { name: 'h.test', version: '1' },
       tools: { deny: ['h.test_*'] },
     });
-    expect(faultOf(entry, env).path).toBe('mcpServers.a.headers."x-${HOST"');
+    expect(faultOf(entry, env).path).toBe('mcpServers.a.headers[0]');
   });
 
   test.each([

@@ -121,6 +121,13 @@ describe('of the built-in client', () => {
   });
 });
 
+test('of the parser is kept without the bytes of the answer', () => {
+  const cause = Object.assign(withCode('HPE_INVALID_HEADER_TOKEN'), { data: 'HTTP/1.1 200 canary' });
+  const failure = failureOfRequest(cause, true, url);
+  expect(failure.cause).toMatchObject({ code: 'HPE_INVALID_HEADER_TOKEN' });
+  expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain('canary');
+});
+
 describe('of a foreign fetch', () => {
   test.each(notSent)('%s is CONNECT_FAILED, not-sent', (code, reason) => {
     const expected = {
@@ -175,9 +182,13 @@ describe('of a foreign fetch', () => {
     expect(failureOfForeignFetch(new AggregateError(parts), url)).toMatchObject(expected);
   });
 
-  test('keeps what was thrown among its causes', () => {
-    const thrown = fetchFailed(withCode('ECONNRESET'));
-    expect(inspect(failureOfForeignFetch(thrown, url), { depth: 9 })).toContain('fetch failed');
+  test('keeps class, code and stack of what was thrown, and nothing that may hold the request', () => {
+    const thrown = Object.assign(fetchFailed(withCode('ECONNRESET')), { config: 'Bearer canary' });
+    thrown.message = 'canary';
+    const failure = failureOfForeignFetch(thrown, url);
+    expect(failure.cause).toMatchObject({ name: 'TypeError', code: 'ECONNRESET' });
+    expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain('canary');
+    expect(inspect(failureOfForeignFetch(fetchFailed(1), url), { depth: 9 })).toContain('failures.test.ts');
   });
 });
 
@@ -200,7 +211,8 @@ describe('of the body of a foreign fetch', () => {
       retryable: true,
       message: `Connection lost (${told}): within the answer`,
     });
-    expect(failure.cause).toBe(thrown);
+    expect(failure.cause).toMatchObject({ name: thrown.name });
+    expect(inspect(failure)).not.toContain('secret text');
   });
 
   test.each<[string, unknown]>([

@@ -1,7 +1,8 @@
+import { inspect } from 'node:util';
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { describe, expect, test } from 'vitest';
-import { AuthError } from '../../../src/core/errors.js';
+import { AuthError, ConnectionError } from '../../../src/core/errors.js';
 import type { HttpFetch, HttpRequest } from '../../../src/net/http.js';
 import { withOAuth } from '../../../src/session/oauth.js';
 import { gate, rejection } from '../client/fakes.js';
@@ -66,6 +67,7 @@ function world({ accepts = 'new', grants = 'new', tokenStatus = 200 } = {}) {
       });
     }
     if (target.pathname === '/token') {
+      if (tokenStatus === 0) throw new ConnectionError('CONNECT_FAILED', 'away', { retryable: true });
       if (tokenStatus !== 200) return Response.json({ error: 'server_error' }, { status: tokenStatus });
       return Response.json({ access_token: grants, token_type: 'Bearer', refresh_token: 'next' });
     }
@@ -211,4 +213,116 @@ describe('a fetch with OAuth', () => {
     expect((await fetch('https://evil.test/mcp')).status).toBe(404);
     expect(stage.requests).toMatchObject([{ authorization: undefined }]);
   });
+
+  test('refreshes once for eight requests, and ends no login, when each refresh token is good for one use', async () => {
+    const login = rotatingLogin();
+    // A second session of the same server, as after a reconnect, and a store that is slow to answer.
+    const sessions = [1, 2].map(() => withOAuth(login.fetch, login.provider, SERVER));
+    for (let expiry = 0; expiry < 3; expiry++) {
+      login.expire();
+      const responses = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => (sessions[index % 2] as HttpFetch)(SERVER)),
+      );
+      expect(responses.map(({ status }) => status)).toEqual(new Array(8).fill(200));
+      expect(login.refreshes()).toBe(expiry + 1);
+    }
+    expect(login.ended()).toBe(false);
+  });
+
+  test.each<[string, Parameters<typeof world>[0]]>([
+    ['is away', { tokenStatus: 0 }],
+    ['has a fault', { tokenStatus: 503 }],
+    ['has too much to do', { tokenStatus: 429 }],
+  ])('sends nobody to the login page because the authorization server %s', async (_how, options) => {
+    const stage = world(options);
+    const { made, redirects, saved } = provider();
+    const fetch = withOAuth(stage.fetch, made, SERVER);
+    for (let call = 0; call < 5; call++) {
+      expect(await rejection(fetch(SERVER))).toMatchObject({
+        code: 'TOKEN_FAILED',
+        retryable: true,
+        message: expect.stringContaining('could not be refreshed'),
+      });
+    }
+    expect(redirects).toEqual([]);
+    expect(saved()?.refresh_token).toBe('refresh');
+    // And it is left in peace for a while.
+    expect(stage.tokenRequests()).toBe(1);
+  });
+
+  test('lets a server that refuses every token cause two token requests a minute, on GET and on POST', async () => {
+    let token = 0;
+    const stage = world({ accepts: 'none' });
+    const fetch: HttpFetch = async (url, request) => {
+      const response = await stage.fetch(url, request);
+      if (!String(url).endsWith('/token')) return response;
+      return Response.json({ access_token: `token-${++token}`, token_type: 'Bearer', refresh_token: 'r' });
+    };
+    const sent = withOAuth(fetch, provider().made, SERVER);
+    for (let call = 0; call < 20; call++)
+      expect((await sent(SERVER, { method: call % 2 === 0 ? 'GET' : 'POST' })).status).toBe(401);
+    expect(token).toBe(2);
+  });
+
+  test('keeps what an authorization server says out of its errors', async () => {
+    const stage = world();
+    const fetch: HttpFetch = async (url, request) =>
+      String(url).endsWith('/token')
+        ? Response.json(
+            { error: 'invalid_request', error_description: `no ${request?.body}` },
+            { status: 400 },
+          )
+        : stage.fetch(url, request);
+    const { made } = provider({ access_token: 'old', refresh_token: 'canary' });
+    const error = await rejection(withOAuth(fetch, made, SERVER)(SERVER));
+    expect(error).toMatchObject({ code: 'TOKEN_FAILED', message: 'The OAuth flow failed: invalid_request' });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary');
+  });
 });
+
+/** An authorization server where a refresh token used twice ends the login, and a slow store of its tokens. */
+function rotatingLogin() {
+  let generation = 0;
+  let valid = 'access-0';
+  let ended = false;
+  const stored = {
+    access_token: 'access-0',
+    refresh_token: 'refresh-0',
+    token_type: 'Bearer',
+    issuer: ISSUER,
+  };
+  const made = provider().made;
+  made.tokens = async () => {
+    const read = { ...stored };
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return read;
+  };
+  made.saveTokens = (next) => void Object.assign(stored, next);
+  const stage = world();
+  const fetch: HttpFetch = async (url, request = {}) => {
+    if (String(url).endsWith('/token')) {
+      const used = new URLSearchParams(String(request.body)).get('refresh_token');
+      if (used !== `refresh-${generation}`) ended = true;
+      if (ended) return Response.json({ error: 'invalid_grant' }, { status: 400 });
+      generation++;
+      valid = `access-${generation}`;
+      return Response.json({
+        access_token: valid,
+        refresh_token: `refresh-${generation}`,
+        token_type: 'Bearer',
+      });
+    }
+    const authorization = new Headers(request.headers).get('authorization');
+    if (String(url) === SERVER.href && authorization === `Bearer ${valid}`) return new Response('fine');
+    return stage.fetch(url, request);
+  };
+  return {
+    fetch,
+    provider: made,
+    expire: () => {
+      valid = 'none';
+    },
+    refreshes: () => generation,
+    ended: () => ended,
+  };
+}

@@ -29,6 +29,7 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+        "tokenExchange",
       ]
     `);
   });
@@ -55,6 +56,7 @@ describe('the public surface', () => {
   test('of mcp-fleet/testing', () => {
     expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`
       [
+        "describeTokenProvider",
         "fakeServer",
         "fakeTokens",
         "recordServer",

@@ -1,0 +1,73 @@
+import { setMaxListeners } from 'node:events';
+import { LRUCache } from 'lru-cache';
+import { abortable } from '../core/abort.js';
+import type { StopSignal } from '../core/stop-signal.js';
+import { askForKey } from './provider-call.js';
+import { TokenSource, type TokenSourceOptions } from './token-source.js';
+
+/** Users whose tokens are kept; the one who was longest away makes room. */
+const MOST_KEYS = 1_000;
+/** Of so many users, the latest ones, tokens are taken out of foreign texts: more than have requests under way. */
+const MOST_REDACTED = 256;
+
+/** The tokens for one server: one source for all requests, or one for each key that the provider gives to them. */
+export class TokenSources {
+  readonly #options: Omit<TokenSourceOptions, 'key' | 'closing'>;
+  readonly #closing = new AbortController();
+  /** For the requests without a key. */
+  readonly #common: TokenSource;
+  readonly #byKey = new LRUCache<string, TokenSource>({ max: MOST_KEYS });
+
+  constructor(options: Omit<TokenSourceOptions, 'key' | 'closing'>) {
+    this.#options = options;
+    this.#common = new TokenSource({ ...options, closing: this.#closing });
+    setMaxListeners(0, this.#closing.signal);
+  }
+
+  /**
+   * The source for a request of whoever calls this, to be used for the whole of the request: what `AsyncLocalStorage`
+   * says may change meanwhile.
+   * @throws {AuthError} `TOKEN_FAILED`
+   */
+  async current(signal?: StopSignal): Promise<TokenSource> {
+    const { provider, server, url } = this.#options;
+    if (provider.key === undefined) return this.#common;
+    const asked = askForKey(provider, { server, url: new URL(url) }, this.#closing.signal);
+    const key = await abortable(asked, signal);
+    return key === undefined ? this.#common : this.#of(key);
+  }
+
+  /** Epoch milliseconds of the expiry of the token for all, if there is one that says so. */
+  get expiresAt(): number | undefined {
+    return this.#common.expiresAt;
+  }
+
+  /** Requests may be of different users: what one brings must not be shared. */
+  get isPerRequest(): boolean {
+    return this.#options.provider.key !== undefined || this.#common.isPerRequest;
+  }
+
+  /** Tokens in use now or lately, for taking them out of foreign texts. */
+  knownSecrets(): string[] {
+    const latest = [...this.#byKey.values()].slice(0, MOST_REDACTED);
+    return [this.#common, ...latest].flatMap((source) => source.knownSecrets());
+  }
+
+  /** Fetches a new token now, for whoever calls this. @throws {AuthError} `TOKEN_FAILED` */
+  async refresh(signal?: StopSignal): Promise<void> {
+    await (await this.current(signal)).refresh(signal);
+  }
+
+  /** Ends what runs in the background, and everybody's wait. */
+  close(): void {
+    this.#common.close();
+  }
+
+  #of(key: string): TokenSource {
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const source = new TokenSource({ ...this.#options, key, closing: this.#closing });
+    this.#byKey.set(key, source);
+    return source;
+  }
+}
