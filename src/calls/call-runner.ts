@@ -7,6 +7,7 @@ import {
   ofServer,
   TimeoutError,
 } from '../core/errors.js';
+import { beginObservation, type CallObserver } from './call-observer.js';
 import type { CallOptions } from './call-options.js';
 import { worseDelivery } from './delivery.js';
 import { InFlight } from './in-flight.js';
@@ -41,6 +42,7 @@ export interface CallRunnerOptions {
 export class CallRunner {
   readonly #options: CallRunnerOptions;
   readonly #inFlight = new InFlight();
+  readonly #observers = new Set<CallObserver>();
   #closed = false;
   #lastOkAt: number | undefined;
 
@@ -66,10 +68,11 @@ export class CallRunner {
     signal?.throwIfAborted();
     const startedAt = performance.now();
     const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs });
-    const call = new RunningCall(deadline);
+    const call = new RunningCall(deadline, beginObservation(this.#observers, subject));
     this.#inFlight.enter(deadline);
     try {
-      const result = await work(call);
+      const { observation } = call;
+      const result = await (observation === undefined ? work(call) : observation.run(() => work(call)));
       this.#lastOkAt = Date.now();
       this.#tell(subject, call, isToolError(result) ? 'tool_error' : 'ok', startedAt);
       return result;
@@ -83,6 +86,12 @@ export class CallRunner {
       deadline[Symbol.dispose]();
       this.#inFlight.leave(deadline);
     }
+  }
+
+  /** Tells the observer of every call from now on, until the returned function is called. */
+  observe(observer: CallObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
   }
 
   /** Refuses new calls, waits for those under way at most `drainTimeoutMs`, then ends them. */
@@ -119,14 +128,16 @@ export class CallRunner {
     startedAt: number,
     thrown?: unknown,
   ): void {
-    this.#options.onCall({
+    const report: CallReport = {
       ...subject,
       outcome,
       durationMs: performance.now() - startedAt,
       attempts: call.attempts,
       cached: call.cached,
       ...(outcome === 'failed' && { error: asReported(thrown) }),
-    });
+    };
+    this.#options.onCall(report);
+    call.observation?.end(report);
   }
 }
 

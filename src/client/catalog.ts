@@ -1,3 +1,4 @@
+import type { CallObservation } from '../calls/call-observer.js';
 import { RunningCall } from '../calls/running-call.js';
 import { wait } from '../core/abort.js';
 import { canonicalJson } from '../core/canonical-json.js';
@@ -47,6 +48,8 @@ export interface CatalogRequest {
   /** Ends this caller's wait. */
   signal: AbortSignal;
   timeoutMs?: number | undefined;
+  /** Of the call that the list is read for. */
+  observation?: CallObservation | undefined;
 }
 
 type Entry = ListEntries[ListKind];
@@ -88,12 +91,15 @@ export class Catalog {
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
   async get<Kind extends ListKind>(
     kind: Kind,
-    { fresh = false, signal, timeoutMs = 0 }: CatalogRequest,
+    { fresh = false, signal, timeoutMs = 0, observation }: CatalogRequest,
   ): Promise<KnownList<Kind>> {
     const known = fresh ? undefined : this.known(kind);
     if (known !== undefined) return known;
     const shelf = this.#shelf(kind);
-    return (await shelf.loading.run(() => this.#load(kind, shelf, timeoutMs), signal)) as KnownList<Kind>;
+    return (await shelf.loading.run(
+      () => this.#load(kind, shelf, timeoutMs, observation),
+      signal,
+    )) as KnownList<Kind>;
   }
 
   /** How many entries the list had when it was last read; known or not any more. */
@@ -131,12 +137,17 @@ export class Catalog {
     }
   }
 
-  async #load(kind: ListKind, shelf: Shelf, askedMs: number): Promise<KnownList> {
+  async #load(
+    kind: ListKind,
+    shelf: Shelf,
+    askedMs: number,
+    observation: CallObservation | undefined,
+  ): Promise<KnownList> {
     // Others may join the reading: nobody's impatience ends it, and who has more patience gives it more time.
     const timeoutMs = Math.max(this.#options.timeoutMs, askedMs);
     const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
     try {
-      const byKey = this.#byKey(kind, await this.#pages(kind, new RunningCall(deadline)));
+      const byKey = this.#byKey(kind, await this.#pages(kind, new RunningCall(deadline, observation)));
       const list: KnownList = { entries: [...byKey.values()], byKey, readAt: performance.now() };
       const { seen } = shelf;
       shelf.seen = shelf.known = list;

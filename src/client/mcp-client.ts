@@ -28,6 +28,7 @@ import { ServerAccess } from './access.js';
 import { checkCallOptions } from './call-checks.js';
 import { Catalog } from './catalog.js';
 import type { McpClientEvents } from './events.js';
+import { INSTRUMENTATION, type Instrumentation } from './instrumentation.js';
 import {
   checkDefaults,
   checkServerConfig,
@@ -161,6 +162,15 @@ export class McpClient implements AsyncDisposable {
     });
   }
 
+  /** For `mcp-fleet/telemetry`. */
+  get [INSTRUMENTATION](): Instrumentation {
+    const { target } = this.#access;
+    return {
+      url: 'url' in target ? target.url : undefined,
+      observe: (observer) => this.#calls.observe(observer),
+    };
+  }
+
   // ── Connection ──────────────────────────────────────────────────────────────
 
   /**
@@ -232,7 +242,7 @@ export class McpClient implements AsyncDisposable {
     const { name } = call;
     return this.#run({ method: 'tools/call', name }, options, async (running) => {
       const { signal } = running;
-      const tool = await this.#tool(name, signal);
+      const tool = await this.#tool(name, running);
       const send: CallHandler = (last) => this.#sendTool(last, options, running);
       return intercepted(this.#settings.interceptors ?? [], send, {
         ...call,
@@ -246,7 +256,7 @@ export class McpClient implements AsyncDisposable {
   /** The innermost handler: answers from the cache, or sends the call under whatever name it has by now. */
   async #sendTool(call: CallContext, options: CallOptions, running: RunningCall): Promise<CallToolResult> {
     const { name, arguments: args, _meta } = call;
-    const tool = call.tool?.name === name ? call.tool : await this.#tool(name, running.signal);
+    const tool = call.tool?.name === name ? call.tool : await this.#tool(name, running);
     const send = () => {
       const params = {
         name,
@@ -331,7 +341,7 @@ export class McpClient implements AsyncDisposable {
    * The tool as listed; `undefined` where the list cannot be had, which must not keep the call from being made.
    * @throws {UnknownToolError}
    */
-  async #tool(name: string, signal: AbortSignal): Promise<Tool | undefined> {
+  async #tool(name: string, { signal, observation }: RunningCall): Promise<Tool | undefined> {
     let list = this.#catalog.known('tools');
     let tool = list?.byKey.get(name);
     if (tool !== undefined) return tool;
@@ -339,7 +349,7 @@ export class McpClient implements AsyncDisposable {
     if (this.#unlistable === undefined || this.#unlistable !== connection.session) {
       try {
         const stale = list !== undefined && performance.now() - list.readAt >= LIST_MAY_BE_STALE_AFTER_MS;
-        list = await this.#catalog.get('tools', { signal, fresh: stale });
+        list = await this.#catalog.get('tools', { signal, fresh: stale, observation });
         tool = list.byKey.get(name);
         if (tool !== undefined) return tool;
       } catch (error) {
@@ -515,8 +525,9 @@ export class McpClient implements AsyncDisposable {
     const known = fresh ? undefined : this.#catalog.known(kind);
     if (known !== undefined && this.#closed === undefined) return known.entries;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
-    return this.#run({ method }, options, async ({ signal }) => {
-      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs: options.timeoutMs });
+    return this.#run({ method }, options, async ({ signal, observation }) => {
+      const { timeoutMs } = options;
+      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs, observation });
       return list.entries;
     });
   }

@@ -5,6 +5,7 @@ import {
   McpError,
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { RequestMeta, RequestObservation } from '../calls/call-observer.js';
 import { abortable } from '../core/abort.js';
 import { ConnectionError, McpFleetError, RemoteError, TimeoutError } from '../core/errors.js';
 import { Channel, RequestTrace } from './channel.js';
@@ -134,14 +135,15 @@ export class SdkSession implements Session {
     method: string,
     params: object | undefined,
     schema: ResultSchema<Result>,
-    { signal, onProgress }: SessionRequestOptions,
+    { signal, onProgress, observation }: SessionRequestOptions,
   ): Promise<Result> {
     signal.throwIfAborted();
     if (this.#channel.ended !== undefined) throw connectionLost('The session has ended', 'not-sent');
     const trace = new RequestTrace({ signal, onProgress });
+    const sent = observation === undefined ? params : withMeta(params, observation);
     try {
       return await this.#channel.onAccountOf(trace, () =>
-        this.#client.request({ method, ...(params !== undefined && { params: { ...params } }) }, schema, {
+        this.#client.request({ method, ...(sent !== undefined && { params: { ...sent } }) }, schema, {
           signal,
           timeout: NO_TIMEOUT_MS,
           ...(onProgress !== undefined && { onprogress: REPORTED_BY_CHANNEL }),
@@ -149,8 +151,19 @@ export class SdkSession implements Session {
       );
     } catch (error) {
       throw requestError(error, trace, this.#redact);
+    } finally {
+      if (trace.id !== undefined)
+        observation?.sent({ method, id: trace.id, sessionId: this.#channel.sessionId });
     }
   }
+}
+
+function withMeta(
+  params: { _meta?: RequestMeta } | undefined,
+  observation: RequestObservation,
+): object | undefined {
+  const meta = observation.meta(params?._meta);
+  return meta === undefined ? params : { ...params, _meta: meta };
 }
 
 /** What the SDK threw for a request, in our terms. */

@@ -20,6 +20,7 @@ import type {
   ServerCapabilities,
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { RequestObservation } from '../calls/call-observer.js';
 import type { McpFleetError } from '../core/errors.js';
 
 export type TransportKind = 'http' | 'sse' | 'stdio' | 'ws' | 'custom';
@@ -85,6 +86,7 @@ export interface SessionRequestOptions {
   /** The deadline of the call and the caller's abort; frees what the request holds. */
   signal: AbortSignal;
   onProgress?: ((progress: Progress) => void) | undefined;
+  observation?: RequestObservation | undefined;
 }
 
 export interface Progress {
