@@ -1,0 +1,1 @@
+export { instrument } from './telemetry/instrument.js';
