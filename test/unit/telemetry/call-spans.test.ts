@@ -5,7 +5,8 @@ import { McpManager } from 'mcp-fleet';
 import { instrument } from 'mcp-fleet/telemetry';
 import { fakeTokens } from 'mcp-fleet/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { recordedFleet, spans } from './stand.js';
+import { spans } from '../../fixtures/telemetry.js';
+import { recordedFleet } from './stand.js';
 
 beforeEach(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

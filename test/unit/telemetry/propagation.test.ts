@@ -11,7 +11,8 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { AlwaysOffSampler, BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { instrument } from 'mcp-fleet/telemetry';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Message, recordedFleet, spans } from './stand.js';
+import { spans } from '../../fixtures/telemetry.js';
+import { type Message, recordedFleet } from './stand.js';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const remoteParent = trace.setSpanContext(ROOT_CONTEXT, {

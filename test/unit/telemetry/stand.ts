@@ -1,61 +1,7 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { type DataPoint, type Histogram, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
-import {
-  BasicTracerProvider,
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-} from '@opentelemetry/sdk-trace-base';
 import { McpManager, type McpManagerOptions } from 'mcp-fleet';
 import { type FakeServer, fakeServer } from 'mcp-fleet/testing';
 import { z } from 'zod';
-
-/** A tracer whose ended spans can be looked at. */
-export function spans() {
-  const exporter = new InMemorySpanExporter();
-  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  return {
-    provider,
-    tracer: provider.getTracer('test'),
-    ended: () => exporter.getFinishedSpans(),
-  };
-}
-
-class ManualReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
-}
-
-/** A meter whose measurements can be collected at any time. */
-export function measurements() {
-  const reader = new ManualReader();
-  const provider = new MeterProvider({ readers: [reader] });
-  const metric = async (name: string) => {
-    const { resourceMetrics } = await reader.collect();
-    const all = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
-    return all.find(({ descriptor }) => descriptor.name === name);
-  };
-  return {
-    provider,
-    meter: provider.getMeter('test'),
-    metric,
-    /** Attributes and value of each series; of a histogram the count. */
-    async series(name: string) {
-      const points = ((await metric(name))?.dataPoints ?? []) as DataPoint<number | Histogram>[];
-      return points.map(({ attributes, value }) => ({
-        ...attributes,
-        value: typeof value === 'number' ? value : value.count,
-      }));
-    },
-    /** The one series with these attributes. */
-    async value(name: string, attributes: object): Promise<number | undefined> {
-      const wanted = Object.entries(attributes);
-      const found = (await this.series(name)).filter((one) =>
-        wanted.every(([key, value]) => (one as Record<string, unknown>)[key] === value),
-      );
-      return found.length === 0 ? undefined : found.reduce((sum, { value }) => sum + value, 0);
-    },
-  };
-}
 
 export interface Message {
   readonly id?: number;
