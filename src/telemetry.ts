@@ -1,1 +1,1 @@
-export { instrument } from './telemetry/instrument.js';
+export { type InstrumentOptions, instrument } from './telemetry/instrument.js';

@@ -22,8 +22,14 @@ export function isRequest({ method }: CallSubject): boolean {
   return method !== 'refresh';
 }
 
+/** The name of the span: `tools/call add`, or the method alone. */
+export function titleOf(subject: CallSubject): string {
+  const target = targetOf(subject);
+  return target === undefined ? subject.method : `${subject.method} ${target}`;
+}
+
 /** What is called, where that is a name: a URI is not recorded. */
-export function targetOf({ method, name }: CallSubject): string | undefined {
+function targetOf({ method, name }: CallSubject): string | undefined {
   return method === 'tools/call' || method === 'prompts/get' ? name?.slice(0, LONGEST_NAME) : undefined;
 }
 

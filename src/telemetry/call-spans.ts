@@ -15,16 +15,7 @@ import type { CallReport, CallSubject } from '../calls/call-runner.js';
 import { INSTRUMENTATION } from '../client/instrumentation.js';
 import type { Unsubscribe } from '../core/emitter.js';
 import type { McpManager } from '../manager/mcp-manager.js';
-import {
-  ATTEMPTS,
-  CACHED,
-  errorType,
-  isRequest,
-  rpcStatusCode,
-  SCOPE,
-  subjectAttributes,
-  targetOf,
-} from './attributes.js';
+import { ATTEMPTS, CACHED, errorType, isRequest, rpcStatusCode, SCOPE, titleOf } from './attributes.js';
 import { eachClient } from './each-client.js';
 import { withTraceContext } from './propagation.js';
 import { ServerAttributes } from './server-attributes.js';
@@ -65,13 +56,9 @@ class CallSpan implements CallObservation {
 
   /** `undefined` where nobody listens, and there is no trace to pass on. */
   static start(tracer: Tracer, subject: CallSubject, server: ServerAttributes): CallSpan | undefined {
-    const target = targetOf(subject);
     const callers = context.active();
-    const span = tracer.startSpan(
-      target === undefined ? subject.method : `${subject.method} ${target}`,
-      { kind: SpanKind.CLIENT, attributes: { ...subjectAttributes(subject), ...server.current } },
-      callers,
-    );
+    const options = { kind: SpanKind.CLIENT, attributes: server.ofCall(subject) };
+    const span = tracer.startSpan(titleOf(subject), options, callers);
     if (!isSpanContextValid(span.spanContext())) return undefined;
     return new CallSpan(span, trace.setSpan(callers, span), subject, server);
   }

@@ -9,7 +9,6 @@ import {
   REFRESH_REASON,
   rpcStatusCode,
   SERVER_NAME,
-  subjectAttributes,
 } from './attributes.js';
 import type { Instruments } from './instruments.js';
 import { ServerAttributes } from './server-attributes.js';
@@ -20,7 +19,7 @@ export function measureClient(client: McpClient, instruments: () => Instruments 
   const session = new SessionClock(client);
   const stops = [
     client.on('call', (event) => {
-      if (isRequest(event)) measureCall(event, server.current, instruments());
+      if (isRequest(event)) measureCall(event, server, instruments());
     }),
     client.on('status', (change) => {
       const seconds = session.endedBy(change);
@@ -50,27 +49,27 @@ export function measureClient(client: McpClient, instruments: () => Instruments 
 
 function measureCall(
   event: McpClientEvents['call'],
-  server: Attributes,
+  server: ServerAttributes,
   instruments: Instruments | undefined,
 ): void {
   if (instruments === undefined) return;
-  const of = { [SERVER_NAME]: event.server, 'mcp.method.name': event.method };
-  if (event.attempts > 1) instruments.retries.add(event.attempts - 1, of);
+  const of = () => ({ [SERVER_NAME]: event.server, 'mcp.method.name': event.method });
+  if (event.attempts > 1) instruments.retries.add(event.attempts - 1, of());
   // What never became a request would make requests look faster than they are.
-  if (event.cached) instruments.cacheHits.add(1, of);
+  if (event.cached) instruments.cacheHits.add(1, of());
   else instruments.operationDuration.record(event.durationMs / 1_000, callAttributes(event, server));
 }
 
 /** Each combination of values is a time series: models and servers must not come up with ever new ones. */
-function callAttributes(event: McpClientEvents['call'], server: Attributes): Attributes {
+function callAttributes(event: McpClientEvents['call'], server: ServerAttributes): Attributes {
+  if (event.outcome === 'ok') return server.ofCall(event);
   const { method } = event;
   const status = rpcStatusCode(event);
   const freely = status !== undefined && !isReserved(status);
   const error = freely ? '_OTHER' : errorType(event);
   return {
     // A tool that does not exist may have any name.
-    ...subjectAttributes(event.error?.code === 'UNKNOWN_TOOL' ? { method } : event),
-    ...server,
+    ...server.ofCall(event.error?.code === 'UNKNOWN_TOOL' ? { method } : event),
     ...(error !== undefined && { 'error.type': error }),
     ...(status !== undefined && !freely && { 'rpc.response.status_code': status }),
   };

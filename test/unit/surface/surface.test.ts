@@ -1,4 +1,5 @@
 import * as index from 'mcp-fleet';
+import * as telemetry from 'mcp-fleet/telemetry';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { DRAIN_TIMEOUT_MS, SERVER_DEFAULTS } from '../../../src/client/options.js';
@@ -28,6 +29,10 @@ describe('the public surface', () => {
         "staticToken",
       ]
     `);
+  });
+
+  test('of mcp-fleet/telemetry', () => {
+    expect(Object.keys(telemetry)).toEqual(['instrument']);
   });
 
   test('of mcp-fleet/testing', () => {
