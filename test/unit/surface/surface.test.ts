@@ -1,4 +1,5 @@
 import * as index from 'mcp-fleet';
+import * as config from 'mcp-fleet/config';
 import * as telemetry from 'mcp-fleet/telemetry';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
@@ -27,6 +28,15 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/config', () => {
+    expect(Object.keys(config).sort()).toMatchInlineSnapshot(`
+      [
+        "searchRegistry",
+        "serverFromRegistry",
       ]
     `);
   });

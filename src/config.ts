@@ -1,0 +1,11 @@
+export {
+  type RegistryInput,
+  type RegistryOffer,
+  type RegistryOptions,
+  type RegistrySearch,
+  type RegistryServer,
+  type ServerFromRegistryOptions,
+  searchRegistry,
+  serverFromRegistry,
+} from './config/registry.js';
+export type { RegistryInputValues } from './config/registry-inputs.js';
