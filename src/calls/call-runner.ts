@@ -9,6 +9,7 @@ import {
   ofServer,
   TimeoutError,
 } from '../core/errors.js';
+import { beginObservation, type CallObserver } from './call-observer.js';
 import type { CallOptions } from './call-options.js';
 import { worseDelivery } from './delivery.js';
 import { InFlight } from './in-flight.js';
@@ -45,6 +46,7 @@ export interface CallRunnerOptions {
 export class CallRunner {
   readonly #options: CallRunnerOptions;
   readonly #inFlight = new InFlight();
+  readonly #observers = new Set<CallObserver>();
   #closed = false;
   #lastOkAt: number | undefined;
 
@@ -70,10 +72,11 @@ export class CallRunner {
     signal?.throwIfAborted();
     const startedAt = performance.now();
     const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs, holdsProcess: true });
-    const call = new RunningCall(deadline);
+    const call = new RunningCall(deadline, beginObservation(this.#observers, subject));
     this.#inFlight.enter(deadline);
     try {
-      const result = await work(call);
+      const { observation } = call;
+      const result = await (observation === undefined ? work(call) : observation.run(() => work(call)));
       this.#lastOkAt = Date.now();
       this.#tell(subject, call, isToolError(result) ? 'tool_error' : 'ok', startedAt);
       return result;
@@ -87,6 +90,12 @@ export class CallRunner {
       deadline[Symbol.dispose]();
       this.#inFlight.leave(deadline);
     }
+  }
+
+  /** Tells the observer of every call from now on, until the returned function is called. */
+  observe(observer: CallObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
   }
 
   /** Refuses new calls, waits for those under way at most `drainTimeoutMs`, then ends them. */
@@ -108,7 +117,8 @@ export class CallRunner {
     const delivery = worseDelivery(call.delivery, error.delivery);
     const fateUnknown =
       delivery === 'unknown' && (error instanceof ConnectionError || delivery !== error.delivery);
-    if (subject.method !== 'tools/call' || !fateUnknown)
+    if (!fateUnknown) return error;
+    if (subject.method !== 'tools/call')
       return delivery === error.delivery ? error : withDelivery(error, delivery, server);
     return new OutcomeUnknownError(`It is not known whether the tool ${subject.name} ran: ${error.message}`, {
       server,
@@ -124,15 +134,18 @@ export class CallRunner {
     startedAt: number,
     thrown?: unknown,
   ): void {
-    if (!this.#options.isHeard()) return;
-    this.#options.onCall({
+    const { observation } = call;
+    if (observation === undefined && !this.#options.isHeard()) return;
+    const report: CallReport = {
       ...subject,
       outcome,
       durationMs: performance.now() - startedAt,
       attempts: call.attempts,
       cached: call.cached,
       ...(outcome === 'failed' && { error: asReported(thrown) }),
-    });
+    };
+    this.#options.onCall(report);
+    observation?.end(report);
   }
 }
 

@@ -1,10 +1,12 @@
 import type { Deadline } from '../core/deadline.js';
 import type { Delivery } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
+import type { CallObservation } from './call-observer.js';
 
 /** One call from its beginning to its end, over all its attempts. */
 export class RunningCall {
   readonly deadline: Deadline;
+  readonly observation: CallObservation | undefined;
   attempts = 0;
   /** What is known of the request as a whole: of its attempts, the one that may have done most counts. */
   delivery: Delivery | undefined;
@@ -13,8 +15,9 @@ export class RunningCall {
   /** The result came from the cache. */
   cached = false;
 
-  constructor(deadline: Deadline) {
+  constructor(deadline: Deadline, observation?: CallObservation) {
     this.deadline = deadline;
+    this.observation = observation;
   }
 
   get signal(): StopSignal {

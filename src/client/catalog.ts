@@ -1,3 +1,4 @@
+import type { CallObservation } from '../calls/call-observer.js';
 import { RunningCall } from '../calls/running-call.js';
 import { wait } from '../core/abort.js';
 import { canonicalJson } from '../core/canonical-json.js';
@@ -50,6 +51,8 @@ export interface CatalogRequest {
   timeoutMs?: number | undefined;
   /** Told how many requests the reading took that this caller waited for, whatever its outcome. */
   onAttempts?: (attempts: number) => void;
+  /** Of the call that the list is read for. */
+  observation?: CallObservation | undefined;
 }
 
 type Entry = ListEntries[ListKind];
@@ -93,12 +96,12 @@ export class Catalog {
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
   async get<Kind extends ListKind>(
     kind: Kind,
-    { fresh = false, signal, timeoutMs = 0, onAttempts }: CatalogRequest,
+    { fresh = false, signal, timeoutMs = 0, onAttempts, observation }: CatalogRequest,
   ): Promise<KnownList<Kind>> {
     const known = fresh ? undefined : this.known(kind);
     if (known !== undefined) return known;
     const shelf = this.#shelf(kind);
-    const loading = shelf.loading.run(() => this.#load(kind, shelf, timeoutMs), signal);
+    const loading = shelf.loading.run(() => this.#load(kind, shelf, timeoutMs, observation), signal);
     const { reading } = shelf;
     try {
       return (await loading) as KnownList<Kind>;
@@ -142,12 +145,17 @@ export class Catalog {
     }
   }
 
-  async #load(kind: ListKind, shelf: Shelf, askedMs: number): Promise<KnownList> {
+  async #load(
+    kind: ListKind,
+    shelf: Shelf,
+    askedMs: number,
+    observation: CallObservation | undefined,
+  ): Promise<KnownList> {
     // Others may join the reading: nobody's impatience ends it, and who has more patience gives it more time.
     const timeoutMs = Math.max(this.#options.timeoutMs, askedMs);
     const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
     try {
-      shelf.reading = new RunningCall(deadline);
+      shelf.reading = new RunningCall(deadline, observation);
       const byKey = this.#byKey(kind, await this.#pages(kind, shelf.reading));
       const list: KnownList = { entries: [...byKey.values()], byKey, readAt: performance.now() };
       const { seen } = shelf;

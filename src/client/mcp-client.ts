@@ -28,6 +28,7 @@ import { checkCallOptions } from './call-checks.js';
 import { CAPABILITY_OF_LIST, requireCapability, unsupported } from './capabilities.js';
 import { Catalog } from './catalog.js';
 import type { McpClientEvents } from './events.js';
+import { INSTRUMENTATION, type Instrumentation } from './instrumentation.js';
 import {
   checkDefaults,
   checkServerConfig,
@@ -160,6 +161,15 @@ export class McpClient implements AsyncDisposable {
       tokenExpiresAt: this.#access.tokens?.expiresAt,
       lastError: this.lastError,
     });
+  }
+
+  /** For `mcp-fleet/telemetry`. */
+  get [INSTRUMENTATION](): Instrumentation {
+    const { target } = this.#access;
+    return {
+      url: 'url' in target ? target.url : undefined,
+      observe: (observer) => this.#calls.observe(observer),
+    };
   }
 
   // ── Connection ──────────────────────────────────────────────────────────────
@@ -402,11 +412,12 @@ export class McpClient implements AsyncDisposable {
     if (known !== undefined && this.#closed === undefined) return known.entries;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
     return this.#run({ method }, options, async (running) => {
-      const { signal } = running;
+      const { signal, observation } = running;
+      const { timeoutMs } = options;
       const onAttempts = (attempts: number) => {
         running.attempts = attempts;
       };
-      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs: options.timeoutMs, onAttempts });
+      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs, onAttempts, observation });
       return list.entries;
     });
   }

@@ -11,6 +11,7 @@ import type { StopSignal } from '../core/stop-signal.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { Connection, type ConnectionOptions } from './connection.js';
 import { HealthCheck } from './health-check.js';
+import { ObservedSession } from './observed-session.js';
 import type { ServerSettings } from './options.js';
 
 /** How long the ping of a half-open breaker may take, connecting included. */
@@ -94,7 +95,11 @@ export class ServerLink {
     repeatability: Repeatability,
     call: RunningCall,
   ): Promise<Result> {
-    return this.#path.run(send, repeatability, call);
+    const { observation } = call;
+    if (observation === undefined) return this.#path.run(send, repeatability, call);
+    const observed: typeof send = (session, signal) =>
+      send(new ObservedSession(session, observation), signal);
+    return this.#path.run(observed, repeatability, call);
   }
 
   async close(): Promise<void> {

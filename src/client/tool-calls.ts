@@ -45,18 +45,22 @@ export class ToolCalls {
     const { server, settings } = this.#options;
     const { name } = call;
     const { signal } = running;
-    const tool = await this.#tool(name, signal);
+    const tool = await this.#tool(name, signal, running);
     const { interceptors = [] } = settings;
     if (interceptors.length === 0) return this.#answer(call, tool, signal, options, running);
     const send: CallHandler = async (last) =>
-      this.#answer(last, await this.#toolOf(last, name), last.signal, options, running);
+      this.#answer(last, await this.#toolOf(last, name, running), last.signal, options, running);
     const context = { ...toolCall(name, call), server, signal: running.deadline.abortSignal, tool };
     return intercepted(interceptors, send, context);
   }
 
   /** An interceptor may have given the call another name. */
-  #toolOf({ name, tool, signal }: CallContext, first: string): Promise<Tool | undefined> | Tool | undefined {
-    return name === first ? tool : this.#tool(name, signal);
+  #toolOf(
+    { name, tool, signal }: CallContext,
+    first: string,
+    running: RunningCall,
+  ): Promise<Tool | undefined> | Tool | undefined {
+    return name === first ? tool : this.#tool(name, signal, running);
   }
 
   /** Answers from the cache, or sends the call. `signal` is the call's own, which an interceptor may have narrowed. */
@@ -119,7 +123,7 @@ export class ToolCalls {
    * The tool as listed; `undefined` where the list cannot be had, which must not keep the call from being made.
    * @throws {UnknownToolError}
    */
-  async #tool(name: string, signal: StopSignal): Promise<Tool | undefined> {
+  async #tool(name: string, signal: StopSignal, { observation }: RunningCall): Promise<Tool | undefined> {
     const { catalog, link, report, server } = this.#options;
     let list = catalog.known('tools');
     let tool = list?.byKey.get(name);
@@ -128,7 +132,7 @@ export class ToolCalls {
     if (this.#unlistable === undefined || this.#unlistable !== connection.session) {
       try {
         const stale = list !== undefined && performance.now() - list.readAt >= LIST_MAY_BE_STALE_AFTER_MS;
-        list = await catalog.get('tools', { signal, fresh: stale });
+        list = await catalog.get('tools', { signal, fresh: stale, observation });
         tool = list.byKey.get(name);
         if (tool !== undefined) return tool;
       } catch (error) {

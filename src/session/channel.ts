@@ -73,7 +73,7 @@ export class Channel implements Transport {
   request(
     method: string,
     params: Readonly<Record<string, unknown>> | undefined,
-    { signal, onProgress }: SessionRequestOptions,
+    { signal, onProgress, observation }: SessionRequestOptions,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
@@ -98,6 +98,7 @@ export class Channel implements Transport {
       };
       signal.addEventListener('abort', aborted, { once: true });
       const sent = onProgress === undefined ? params : withProgressToken(params, id);
+      observation?.sent({ method, id, sessionId: this.sessionId });
       void this.#send({ jsonrpc: '2.0', id, method, ...(sent !== undefined && { params: sent }) }, pending);
     });
   }

@@ -5,6 +5,7 @@ import {
   McpError,
   type ServerCapabilities,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { RequestMeta, RequestObservation } from '../calls/call-observer.js';
 import { abortable } from '../core/abort.js';
 import { ConnectionError, McpFleetError, RemoteError } from '../core/errors.js';
 import { withoutText } from '../core/foreign-error.js';
@@ -137,11 +138,9 @@ export class SdkSession implements Session {
     schema: ResultSchema<Result>,
     options: SessionRequestOptions,
   ): Promise<Result> {
-    const answer = await this.#channel.request(
-      method,
-      params as Record<string, unknown> | undefined,
-      options,
-    );
+    const { observation } = options;
+    const sent = observation === undefined ? params : withMeta(params, observation);
+    const answer = await this.#channel.request(method, sent as Record<string, unknown> | undefined, options);
     if (answer.error !== undefined) throw remoteError(answer.error, this.#redact);
     const result = schema.safeParse(answer.result);
     if (result.success) return result.data;
@@ -150,6 +149,14 @@ export class SdkSession implements Session {
       cause: withoutText(result.error),
     });
   }
+}
+
+function withMeta(
+  params: { _meta?: RequestMeta } | undefined,
+  observation: RequestObservation,
+): object | undefined {
+  const meta = observation.meta(params?._meta);
+  return meta === undefined ? params : { ...params, _meta: meta };
 }
 
 function handshakeError(error: unknown, redact: SdkSessionOptions['redact']): McpFleetError {

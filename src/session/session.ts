@@ -20,6 +20,7 @@ import type {
   ServerCapabilities,
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { RequestObservation } from '../calls/call-observer.js';
 import type { McpFleetError } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
 
@@ -86,6 +87,7 @@ export interface SessionRequestOptions {
   /** The deadline of the call and the caller's abort; frees what the request holds. */
   signal: StopSignal;
   onProgress?: ((progress: Progress) => void) | undefined;
+  observation?: RequestObservation | undefined;
 }
 
 export interface Progress {

@@ -7,6 +7,7 @@ import { calls, sizes, sse, stdio } from './calls.mjs';
 import { connecting, lists } from './fleets.mjs';
 import { print, rounded } from './harness.mjs';
 import { memory } from './memory.mjs';
+import { telemetry } from './telemetry.mjs';
 
 const GROUPS = {
   calls: ['Tool calls', calls],
@@ -16,6 +17,7 @@ const GROUPS = {
   connecting: ['Connecting', connecting],
   memory: ['Memory of a connected, idle server', memory],
   stdio: ['Tool calls over stdio', stdio],
+  telemetry: ['Tool calls with telemetry, by CPU time', telemetry],
 };
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));

@@ -16,6 +16,7 @@ export async function fleet(entry) {
   const manager = new McpManager({ servers: { bench: entry } });
   await manager.connect();
   return {
+    manager,
     call: (tool) => manager.callTool({ name: `bench__${tool}`, arguments: ARGUMENTS }),
     close: () => manager.close(),
   };

@@ -47,9 +47,12 @@ import type {
   Unsubscribe,
 } from 'mcp-fleet';
 import * as fleet from 'mcp-fleet';
+import type { RegistryServer, ServerFromRegistryOptions } from 'mcp-fleet/config';
 import * as config from 'mcp-fleet/config';
 import type { RestAction, RestHandlerOptions } from 'mcp-fleet/rest';
 import * as rest from 'mcp-fleet/rest';
+import type { InstrumentOptions } from 'mcp-fleet/telemetry';
+import { instrument } from 'mcp-fleet/telemetry';
 import type { FakeServer, FakeTokenProvider } from 'mcp-fleet/testing';
 import * as testing from 'mcp-fleet/testing';
 import { assertType, describe, expectTypeOf, test } from 'vitest';
@@ -118,6 +121,19 @@ describe('no `any`', () => {
     expectTypeOf<RemoteError['data']>().toBeUnknown();
     expectTypeOf<McpFleetError['cause']>().toBeUnknown();
     expectTypeOf<McpManagerEvents['log']['data']>().toBeUnknown();
+  });
+
+  test('is in the config door', () => {
+    expectTypeOf<HoldsAny<RegistryServer>>().toEqualTypeOf<false>();
+    expectTypeOf<HoldsAny<ServerFromRegistryOptions['inputs']>>().toEqualTypeOf<false>();
+    expectTypeOf(config.serverFromRegistry).returns.resolves.toEqualTypeOf<ServerConfig>();
+    expectTypeOf(config.searchRegistry).returns.resolves.toEqualTypeOf<RegistryServer[]>();
+  });
+
+  test('is in the telemetry door', () => {
+    expectTypeOf<HoldsAny<InstrumentOptions>>().toEqualTypeOf<false>();
+    expectTypeOf(instrument).parameters.toEqualTypeOf<[manager: McpManager, options?: InstrumentOptions]>();
+    expectTypeOf(instrument).returns.toEqualTypeOf<Unsubscribe>();
   });
 
   test('is in the testing door', () => {

@@ -69,6 +69,10 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     });
   }
 
+  get sessionId(): string | undefined {
+    return this.#session;
+  }
+
   /** Whether the server ever accepted a POST: before that, the older transport may still be its language. */
   get reached(): boolean {
     return this.#reached;

@@ -6,7 +6,7 @@ import type { TransportKind } from '../session.js';
 /** Carries JSON-RPC messages to one server and back, for the life of one session. */
 export interface JsonRpcTransport {
   readonly kind: TransportKind;
-  /** Set when the server is known to hold a session already, which makes an initialization needless. */
+  /** The server's id for the session. Set before the connection, it makes an initialization needless. */
   readonly sessionId?: string | undefined;
 
   /** Connects. Everything that arrives from then on goes to `sink`. */

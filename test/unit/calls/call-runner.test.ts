@@ -5,6 +5,7 @@ import type { RunningCall } from '../../../src/calls/running-call.js';
 import type { Deadline } from '../../../src/core/deadline.js';
 import {
   AuthError,
+  CircuitOpenError,
   ConnectionError,
   McpFleetError,
   OutcomeUnknownError,
@@ -406,12 +407,24 @@ describe('a call of several attempts', () => {
     expect(await thrownBy(calls.run(toolCall, {}, after('unknown', failure)))).toBe(failure);
   });
 
-  test('of a read stays what it is: it did no harm', async () => {
-    const { calls } = runner();
-    const failure = lost('not-sent');
-    expect(await thrownBy(calls.run(read, {}, after('unknown', failure)))).toBe(failure);
-    expect(failure.delivery).toBe('not-sent');
-  });
+  test.each([lost('not-sent'), new CircuitOpenError('not asked for now', { retryAfterMs: 5 })])(
+    'of a read that may have run is never called not-sent: $code',
+    async (failure) => {
+      const { calls } = runner();
+      const error = await thrownBy(calls.run(read, {}, after('unknown', failure)));
+      expect(error).toBeInstanceOf(failure.constructor);
+      const { code, message, retryable, retryAfterMs } = failure;
+      expect(error).toMatchObject({
+        code,
+        message,
+        retryable,
+        retryAfterMs,
+        delivery: 'unknown',
+        cause: failure,
+      });
+      expect(failure.delivery).toBe('not-sent');
+    },
+  );
 
   test.each([toolCall, read])(
     'of $method that runs out of time says the worst that is known',

@@ -1,6 +1,7 @@
 import * as index from 'mcp-fleet';
 import * as config from 'mcp-fleet/config';
 import * as rest from 'mcp-fleet/rest';
+import * as telemetry from 'mcp-fleet/telemetry';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { DRAIN_TIMEOUT_MS, SERVER_DEFAULTS } from '../../../src/client/options.js';
@@ -39,6 +40,8 @@ describe('the public surface', () => {
       [
         "loadConfig",
         "parseConfig",
+        "searchRegistry",
+        "serverFromRegistry",
         "watchConfig",
       ]
     `);
@@ -51,6 +54,10 @@ describe('the public surface', () => {
         "toNodeListener",
       ]
     `);
+  });
+
+  test('of mcp-fleet/telemetry', () => {
+    expect(Object.keys(telemetry)).toEqual(['instrument']);
   });
 
   test('of mcp-fleet/testing', () => {
