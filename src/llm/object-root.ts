@@ -1,5 +1,6 @@
 import { canonicalJson } from '../core/canonical-json.js';
 import {
+  fixedValues,
   isObject,
   type JsonSchema,
   pointer,
@@ -85,7 +86,7 @@ function united(base: JsonSchema, branches: readonly JsonSchema[]): JsonSchema {
   const declared = new Map(propertiesOf(base));
   for (const [key, schemas] of found) {
     const different = [...new Map(schemas.map((schema) => [canonicalJson(schema), schema])).values()];
-    const any = different.length === 1 ? (different[0] as JsonSchema) : { anyOf: different };
+    const any = different.length === 1 ? (different[0] as JsonSchema) : anyOf(different);
     const own = declared.get(key);
     declared.set(key, own === undefined ? any : intersection(own, any, () => {}));
   }
@@ -97,6 +98,16 @@ function united(base: JsonSchema, branches: readonly JsonSchema[]): JsonSchema {
     ...(required.length > 0 && { required }),
     ...(closed && { additionalProperties: false }),
   };
+}
+
+/** Of fixed values, as those that tell alternatives apart are, one list. */
+function anyOf(schemas: readonly JsonSchema[]): JsonSchema {
+  const values = schemas.map(fixedValues);
+  if (values.includes(undefined)) return { anyOf: schemas };
+  const { const: _, enum: __, ...first } = schemas[0] as JsonSchema;
+  const isAlike = schemas.every(({ type }) => type === first.type);
+  const { type: ___, ...untyped } = first;
+  return { ...(isAlike ? first : untyped), enum: [...new Set(values.flat())] };
 }
 
 /** Of an alternative, the reader needs what tells it apart: names, and fixed values. */

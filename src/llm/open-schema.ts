@@ -1,4 +1,11 @@
-import { isObject, type JsonSchema, pointer, SUBSCHEMAS } from './json-schema.js';
+import {
+  isObject,
+  type JsonSchema,
+  pointer,
+  pointerTokens,
+  resolvePointer,
+  SUBSCHEMAS,
+} from './json-schema.js';
 import { modernSchema } from './modern-schema.js';
 import { objectRoot } from './object-root.js';
 import { safePropertyName } from './property-names.js';
@@ -24,12 +31,25 @@ export function openSchema(
 ): OpenSchema {
   const losses = new Losses(tool.name);
   const root = objectRoot(modernSchema(tool.inputSchema, losses), losses);
-  const schema = finished(root, options, losses, '');
-  const withProperties = isObject(schema.properties) ? schema : { ...schema, properties: {} };
-  return { schema: withProperties, losses: losses.all };
+  const { $defs, definitions, ...schema } = finished(root, { ...options, root }, losses, '');
+  // Definitions that only the top referred to have been taken into it.
+  const isReferring = JSON.stringify(schema).includes('"$ref":');
+  return {
+    schema: {
+      ...schema,
+      ...(!isObject(schema.properties) && { properties: {} }),
+      ...(isReferring && $defs !== undefined && { $defs }),
+      ...(isReferring && definitions !== undefined && { definitions }),
+    },
+    losses: losses.all,
+  };
 }
 
-function finished(schema: JsonSchema, options: OpenSchemaOptions, losses: Losses, path: string): JsonSchema {
+interface Finishing extends OpenSchemaOptions {
+  readonly root: JsonSchema;
+}
+
+function finished(schema: JsonSchema, options: Finishing, losses: Losses, path: string): JsonSchema {
   const result: Record<string, unknown> = { ...schema };
   for (const keyword of SUBSCHEMAS.single) {
     const part = schema[keyword];
@@ -56,7 +76,22 @@ function finished(schema: JsonSchema, options: OpenSchemaOptions, losses: Losses
   }
   const isArray = schema.type === 'array' || (Array.isArray(schema.type) && schema.type.includes('array'));
   if (isArray && !('items' in result)) result.items = {};
+  if (typeof result.$ref === 'string') {
+    if (resolvePointer(options.root, result.$ref) === undefined) {
+      losses.add(pointer(path, '$ref'), '$ref', 'dropped', 'it leads nowhere');
+      delete result.$ref;
+    } else if (options.safeNames) result.$ref = safeReference(result.$ref);
+  }
   return options.safeNames ? safelyNamed(result, losses, path) : result;
+}
+
+/** The same place, after properties on the way there have been renamed. */
+function safeReference(reference: string): string {
+  const tokens = pointerTokens(reference);
+  const renamed = tokens.map((token, at) =>
+    tokens[at - 1] === 'properties' ? safePropertyName(token) : token,
+  );
+  return renamed.every((token, at) => token === tokens[at]) ? reference : pointer('#', ...renamed);
 }
 
 function safelyNamed(schema: JsonSchema, losses: Losses, path: string): JsonSchema {

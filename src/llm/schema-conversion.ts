@@ -30,7 +30,7 @@ export class SchemaConversion {
   }
 
   /** `allOf`, and references with constraints beside them, put together into one schema. */
-  joined(schema: JsonSchema, path: string, depth = 0): JsonSchema {
+  joined(schema: JsonSchema, path: string, depth = 0, origin = path): JsonSchema {
     const { allOf, oneOf, ...rest } = schema;
     let joined: JsonSchema = rest;
     if (oneOf !== undefined) {
@@ -48,12 +48,15 @@ export class SchemaConversion {
       parts.unshift({ part: { $ref }, at: path });
     }
     for (const { part, at } of parts) {
-      if (depth > MAX_NESTED_PARTS) this.stop(at, 'its parts contain one another');
-      if (depth > MAX_NESTED_PARTS || !this.spend(at)) break;
+      if (depth > MAX_NESTED_PARTS) this.stop(origin, 'its parts contain one another');
+      if (depth > MAX_NESTED_PARTS || !this.spend(origin)) break;
       const target =
         Object.keys(part).length === 1 && typeof part.$ref === 'string' ? this.target(part.$ref, at) : part;
-      joined = intersection(joined, this.joined(this.resolved(target, at), at, depth + 1), (keyword) =>
-        this.losses.add(pointer(at, keyword), keyword, 'dropped', 'it contradicts what stands beside it'),
+      joined = intersection(
+        joined,
+        this.joined(this.resolved(target, at), at, depth + 1, origin),
+        (keyword) =>
+          this.losses.add(pointer(at, keyword), keyword, 'dropped', 'it contradicts what stands beside it'),
       );
     }
     return joined;

@@ -161,7 +161,7 @@ export class SubsetConverter {
   #typed(type: JsonType, isNullable: boolean, schema: JsonSchema, path: string): Converted {
     const notes = this.#annotationNotes(schema, path);
     const result: Converted = { type };
-    for (const [keyword, value] of Object.entries(schema)) {
+    for (const [keyword, value] of Object.entries(this.#bounded(schema, type))) {
       if (this.#isStructural(keyword) || ANNOTATIONS.has(keyword)) continue;
       if (this.#keeps(keyword, value) && KEYWORDS_OF[type].includes(keyword)) result[keyword] = value;
       else this.#describe(keyword, value, type, notes, path);
@@ -171,6 +171,26 @@ export class SubsetConverter {
     this.#enumerate(result, schema, type, path, notes);
     const annotated = { ...texts(schema, notes), ...result };
     return isNullable ? nullable(annotated) : annotated;
+  }
+
+  /** Of whole numbers, `minimum: 1` says what `exclusiveMinimum: 0` does. */
+  #bounded(schema: JsonSchema, type: JsonType): JsonSchema {
+    if (type !== 'integer' || this.#subset.keywords.has('exclusiveMinimum')) return schema;
+    const { exclusiveMinimum, exclusiveMaximum, minimum, maximum, ...rest } = schema;
+    const least = [
+      minimum,
+      typeof exclusiveMinimum === 'number' ? Math.floor(exclusiveMinimum) + 1 : undefined,
+    ];
+    const most = [
+      maximum,
+      typeof exclusiveMaximum === 'number' ? Math.ceil(exclusiveMaximum) - 1 : undefined,
+    ];
+    const isNumber = (bound: unknown) => typeof bound === 'number';
+    return {
+      ...rest,
+      ...(least.some(isNumber) && { minimum: Math.max(...least.filter(isNumber)) }),
+      ...(most.some(isNumber) && { maximum: Math.min(...most.filter(isNumber)) }),
+    };
   }
 
   #isStructural(keyword: string): boolean {
@@ -223,7 +243,9 @@ export class SubsetConverter {
     }
     const names = declared.map(([key]) => key);
     const undeclared = [...required].filter((key) => !names.includes(key));
-    if (undeclared.length > 0) {
+    if (undeclared.length > 0 && this.#subset.exact) {
+      this.#conversion.stop(path, 'it requires a property that it does not declare');
+    } else if (undeclared.length > 0) {
       this.#losses.add(
         pointer(path, 'required'),
         'required',
@@ -290,15 +312,14 @@ export class SubsetConverter {
       return;
     }
     this.#losses.add(pointer(path, keyword), keyword, 'described');
-    notes.push([keyword, schema[keyword]]);
+    notes.push([keyword, keyword === 'const' ? schema.const : fitting]);
   }
 
   #untyped(schema: JsonSchema, path: string): Converted {
     if (isNothing(schema)) {
       this.#losses.add(pointer(path, 'not'), 'not', 'dropped', 'no value fits');
-    } else if (this.#subset.exact) {
-      this.#conversion.stop(path, 'it takes values of any type');
-    }
+      if (this.#subset.exact) return { type: 'null', ...texts(schema, []) };
+    } else if (this.#subset.exact) this.#conversion.stop(path, 'it takes values of any type');
     const notes = this.#annotationNotes(schema, path);
     for (const keyword of APPLICATORS) {
       if (keyword in schema && !isNothing(schema))
