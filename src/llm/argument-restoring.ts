@@ -49,31 +49,32 @@ class Restoring {
     }
     if (!isObject(value)) return value;
     const all = this.#candidates(schemas);
-    const names = new Map(
-      all.flatMap((candidate) => propertiesOf(candidate).map(([key]) => [safePropertyName(key), key])),
-    );
+    const names = ownNames(all);
     const fitting = all.filter((candidate) => fits(value, candidate));
     return Object.fromEntries(
       Object.entries(value).flatMap(([given, member]): [string, unknown][] => {
-        const key = names.get(given) ?? given;
-        if (member === null && names.has(given) && this.#meansNothing(key, fitting)) return [];
-        const declared = declarations(key, fitting);
+        const key = names.get(given);
+        if (member === null && key !== undefined && this.#meansNothing(key, fitting, schemas)) return [];
+        const declared = key === undefined ? [] : declarations(key, fitting);
         const others = fitting.map(({ additionalProperties }) => additionalProperties).filter(isObject);
-        return [[key, this.restored(member, declared.length > 0 ? declared : others)]];
+        return [[key ?? given, this.restored(member, declared.length > 0 ? declared : others)]];
       }),
     );
   }
 
-  #meansNothing(key: string, candidates: readonly JsonSchema[]): boolean {
-    const requiring = candidates.filter((candidate) => requiredOf(candidate).includes(key));
+  #meansNothing(key: string, candidates: readonly JsonSchema[], schemas: readonly JsonSchema[]): boolean {
+    const isRequiredIn = (candidate: JsonSchema) => requiredOf(candidate).includes(key);
     const isTaken = this.#candidates(declarations(key, candidates)).some(takesNull);
-    if (isTaken) return this.strict && requiring.length === 0;
-    const declaring = candidates.filter((candidate) => declarations(key, [candidate]).length > 0);
-    return declaring.length === 0 || !declaring.every((candidate) => requiring.includes(candidate));
+    if (isTaken) return this.strict && !candidates.some(isRequiredIn);
+    // What only one of several alternatives requires is left out by those who mean another.
+    return !this.#candidates(schemas, ['allOf']).some(isRequiredIn);
   }
 
   /** The schemas that say something of a value: references followed, intersections and unions taken apart. */
-  #candidates(schemas: readonly JsonSchema[]): JsonSchema[] {
+  #candidates(
+    schemas: readonly JsonSchema[],
+    combinations: readonly string[] = ['allOf', 'anyOf', 'oneOf'],
+  ): JsonSchema[] {
     const found = new Set<JsonSchema>();
     const open = [...schemas];
     for (const schema of open) {
@@ -82,10 +83,19 @@ class Restoring {
       const reference = schema.$ref ?? schema.$recursiveRef;
       const target = typeof reference === 'string' ? resolvePointer(this.root, reference) : undefined;
       if (target !== undefined) open.push(target);
-      open.push(...schemasOf(schema.allOf), ...schemasOf(schema.anyOf), ...schemasOf(schema.oneOf));
+      for (const keyword of combinations) open.push(...schemasOf(schema[keyword]));
     }
     return [...found];
   }
+}
+
+/** The tool's names of properties, by themselves and by the names that they may have been given. */
+function ownNames(candidates: readonly JsonSchema[]): ReadonlyMap<string, string> {
+  const keys = candidates.flatMap((candidate) => propertiesOf(candidate).map(([key]) => key));
+  return new Map([
+    ...keys.map((key) => [safePropertyName(key), key] as const),
+    ...keys.map((key) => [key, key] as const),
+  ]);
 }
 
 function declarations(key: string, candidates: readonly JsonSchema[]): JsonSchema[] {

@@ -218,10 +218,10 @@ export const ODD_SCHEMAS = {
   'definitions-in-a-chain': {
     ...object({ a: { $ref: '#/$defs/d0' } }),
     $defs: Object.fromEntries(
-      Array.from({ length: 5_000 }, (_, at): [string, object] => [
+      Array.from({ length: 2_000 }, (_, at): [string, object] => [
         `d${at}`,
         object({ next: { $ref: `#/$defs/d${at + 1}` } }),
-      ]).concat([['d5000', text]]),
+      ]).concat([['d2000', text]]),
     ),
   },
 } satisfies Record<string, object>;
