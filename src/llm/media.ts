@@ -27,6 +27,8 @@ export function shownParts(parts: readonly Part[], vendor: Vendor, options: Medi
   });
 }
 
+/** Nobody knows which vendor is behind the AI SDK: what any of them takes. */
 function isTaken({ kind, mimeType }: MediaPart, vendor: Vendor): boolean {
-  return vendor === 'any' || (VENDOR_MEDIA[vendor][kind] as readonly string[]).includes(mimeType);
+  const vendors = vendor === 'any' ? Object.values(VENDOR_MEDIA) : [VENDOR_MEDIA[vendor]];
+  return vendors.some((media) => (media[kind] as readonly string[]).includes(mimeType));
 }

@@ -28,13 +28,27 @@ export type Part = TextPart | MediaPart;
 
 type ResourceContents = ReadResourceResult['contents'][number];
 
-/** What a tool answered. `structuredContent` is added as JSON, unless a text says the same already. */
+/** What a tool answered. `structuredContent` is added as JSON, unless the texts say the same already. */
 export function resultParts({ content, structuredContent }: CallToolResult): Part[] {
   const parts = content.map(contentPart);
   if (structuredContent === undefined) return parts;
-  const wanted = canonicalJson(structuredContent);
-  const isTold = parts.some((part) => part.type === 'text' && canonicalJson(parsed(part.text)) === wanted);
-  return isTold ? parts : [...parts, { type: 'text', text: JSON.stringify(structuredContent) }];
+  const texts = parts.filter((part) => part.type === 'text').map(({ text }) => text);
+  if (isTold(structuredContent, texts)) return parts;
+  return [...parts, { type: 'text', text: JSON.stringify(structuredContent) }];
+}
+
+/** Servers repeat it as JSON; many wrap what they have to say in an object, such as `{ result: 'the text' }`. */
+function isTold(structured: Record<string, unknown>, texts: readonly string[]): boolean {
+  if (texts.some((text) => says(text, structured))) return true;
+  const [value, ...others] = Object.values(structured);
+  if (value === undefined || others.length > 0) return false;
+  if (texts.some((text) => says(text, value))) return true;
+  const isList = Array.isArray(value) && value.length > 0 && value.length === texts.length;
+  return isList && texts.every((text, position) => says(text, value[position]));
+}
+
+function says(text: string, value: unknown): boolean {
+  return text === value || canonicalJson(parsed(text)) === canonicalJson(value);
 }
 
 export function contentPart(block: ContentBlock): Part {

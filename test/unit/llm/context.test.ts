@@ -113,6 +113,6 @@ test('resources become context of each vendor', () => {
   expect(llm.resourceToAISDKContent(resource, { accepts: ['file'] })).toEqual([
     { type: 'text', text },
     { type: 'file', data: 'JVBERi0=', mediaType: 'application/pdf', filename: 'b.pdf' },
-    { type: 'file', data: 'AAAA', mediaType: 'application/octet-stream', filename: 'c.bin' },
+    { type: 'text', text: binary },
   ]);
 });

@@ -72,6 +72,16 @@ describe('words for', () => {
     });
   });
 
+  test('structured content that only wraps what the texts say: nothing more', () => {
+    const result = (structuredContent: Record<string, unknown>, ...texts: string[]) =>
+      resultToText({ content: texts.map((text) => ({ type: 'text', text })), structuredContent });
+    expect(result({ content: 'Hello\n' }, 'Hello\n')).toBe('Hello\n');
+    expect(result({ result: 3 }, '3')).toBe('3');
+    expect(result({ result: ['a', { b: 1 }] }, 'a', '{"b": 1}')).toBe('a\n{"b": 1}');
+    expect(result({ result: ['a', 'b'] }, 'a', 'c')).toBe('a\nc\n{"result":["a","b"]}');
+    expect(result({ result: 'a', more: 1 }, 'a')).toBe('a\n{"result":"a","more":1}');
+  });
+
   test('a block of a kind that does not exist yet', () => {
     const result = { content: [{ type: 'hologram', data: 'x' }] } as unknown as CallToolResult;
     expect(resultToText(result)).toBe('{"type":"hologram","data":"x"}');
