@@ -1,4 +1,5 @@
 import * as index from 'mcp-fleet';
+import * as llm from 'mcp-fleet/llm';
 import * as testing from 'mcp-fleet/testing';
 import { describe, expect, test } from 'vitest';
 import { DRAIN_TIMEOUT_MS, SERVER_DEFAULTS } from '../../../src/client/options.js';
@@ -26,6 +27,31 @@ describe('the public surface', () => {
         "UnknownToolError",
         "clientCredentials",
         "staticToken",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/llm', () => {
+    expect(Object.keys(llm).sort()).toMatchInlineSnapshot(`
+      [
+        "VENDOR_LIMITS",
+        "promptToAISDKMessages",
+        "promptToAnthropicMessages",
+        "promptToGeminiContents",
+        "promptToOpenAIMessages",
+        "resourceToAISDKContent",
+        "resourceToAnthropicContent",
+        "resourceToGeminiParts",
+        "resourceToOpenAIContent",
+        "resourceToText",
+        "resultToText",
+        "runAnthropicToolUses",
+        "runGeminiFunctionCalls",
+        "runOpenAIToolCalls",
+        "toAISDKTools",
+        "toAnthropicTools",
+        "toGeminiTools",
+        "toOpenAITools",
       ]
     `);
   });
