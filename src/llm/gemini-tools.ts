@@ -34,7 +34,7 @@ export function toGeminiTools(tools: readonly FleetTool[], options: GeminiToolOp
 }
 
 /** A name must not begin with a digit, as those of the tools of server `7z` do. No tool's own name begins with `_`. */
-export function toGeminiName(name: string): string {
+function toGeminiName(name: string): string {
   return /^\d/.test(name) ? `_${name}` : name;
 }
 

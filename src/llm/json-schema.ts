@@ -112,7 +112,7 @@ export function isNothing(schema: JsonSchema): boolean {
   return isObject(schema.not) && Object.keys(schema.not).length === 0;
 }
 
-export function typeOf(value: unknown): JsonType {
+function typeOf(value: unknown): JsonType {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';

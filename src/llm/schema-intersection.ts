@@ -1,5 +1,13 @@
 import { canonicalJson } from '../core/canonical-json.js';
-import { isObject, type JsonSchema, NOTHING, requiredOf, schemaOf, typesOf } from './json-schema.js';
+import {
+  isObject,
+  type JsonSchema,
+  NOTHING,
+  requiredOf,
+  schemaOf,
+  schemasOf,
+  typesOf,
+} from './json-schema.js';
 
 /** Says what of `allOf` has no place in the merged schema. */
 export type Conflict = (keyword: string, value: unknown) => void;
@@ -20,22 +28,17 @@ const SMALLER = new Set([
   'maxProperties',
   'maxContains',
 ]);
-const TEXTS = new Set([
-  'title',
-  'description',
-  'default',
-  'examples',
-  'example',
-  '$ref',
-  '$defs',
-  'definitions',
-]);
+const TEXTS = new Set(['title', 'description', 'default', 'examples', 'example', '$defs', 'definitions']);
 
 /** One schema for what both accept, as far as one can say it; the rest goes to `conflict`. */
 export function intersection(first: JsonSchema, second: JsonSchema, conflict: Conflict): JsonSchema {
   const merged: Record<string, unknown> = { ...first };
   for (const [keyword, value] of Object.entries(second)) {
     const known = merged[keyword];
+    if (keyword === '$ref' && known !== undefined && known !== value) {
+      merged.allOf = [...schemasOf(merged.allOf), { $ref: value }];
+      continue;
+    }
     merged[keyword] = known === undefined ? value : both(keyword, known, value, conflict);
   }
   const types = commonTypes(first, second);

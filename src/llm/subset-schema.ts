@@ -1,5 +1,15 @@
 import { canonicalJson } from '../core/canonical-json.js';
 import {
+  acceptsNull,
+  addsNoValues,
+  type ConvertedSchema,
+  type Notes,
+  nullable,
+  only,
+  texts,
+  without,
+} from './converted-schema.js';
+import {
   ANNOTATIONS,
   fixedValues,
   impliedTypes,
@@ -21,7 +31,7 @@ import {
 } from './json-schema.js';
 import type { SchemaConversion } from './schema-conversion.js';
 import { intersection } from './schema-intersection.js';
-import { describing, type Losses } from './schema-loss.js';
+import type { Losses } from './schema-loss.js';
 
 /** What of JSON Schema a vendor takes. */
 export interface SchemaSubset {
@@ -34,9 +44,6 @@ export interface SchemaSubset {
   /** Each object has exactly its properties, and all of them: one that may be left out is `null` instead. */
   readonly exact: boolean;
 }
-
-type Converted = Record<string, unknown>;
-type Notes = [keyword: string, value: unknown][];
 
 const APPLICATORS = ['not', 'if', 'then', 'else'];
 /** Where a lookaround begins: no vendor's patterns have them. */
@@ -51,7 +58,7 @@ export class SubsetConverter {
   /** Names of the definitions made so far, by what refers to them. */
   readonly #names = new Map<string, string>();
   readonly #taken = new Set<string>();
-  readonly #definitions: Record<string, Converted> = {};
+  readonly #definitions: Record<string, ConvertedSchema> = {};
 
   constructor(conversion: SchemaConversion, subset: SchemaSubset) {
     this.#conversion = conversion;
@@ -60,7 +67,7 @@ export class SubsetConverter {
     this.#subset = subset;
   }
 
-  convert(): { schema: Converted; definitions: Record<string, Converted> } {
+  convert(): { schema: ConvertedSchema; definitions: Record<string, ConvertedSchema> } {
     const { $defs: _, definitions: __, ...root } = this.#root;
     const schema = this.#convert(root, '');
     // It grows while it is read, as definitions refer to more of them.
@@ -71,7 +78,7 @@ export class SubsetConverter {
     return { schema, definitions: this.#definitions };
   }
 
-  #convert(given: JsonSchema, path: string): Converted {
+  #convert(given: JsonSchema, path: string): ConvertedSchema {
     if (!this.#conversion.spend(path)) return {};
     const schema = this.#conversion.joined(given, path);
     if (typeof schema.$ref === 'string') return this.#reference(schema, path);
@@ -98,7 +105,7 @@ export class SubsetConverter {
   // ── References and combinations ─────────────────────────────────────────────
 
   /** References lead to a definition of the result's own; what stands beside one goes around it. */
-  #reference(schema: JsonSchema, path: string): Converted {
+  #reference(schema: JsonSchema, path: string): ConvertedSchema {
     const reference = String(schema.$ref);
     if (resolvePointer(this.#root, reference) === undefined) {
       const { $ref: _, ...others } = schema;
@@ -122,7 +129,7 @@ export class SubsetConverter {
     return name;
   }
 
-  #union(schema: JsonSchema, path: string): Converted {
+  #union(schema: JsonSchema, path: string): ConvertedSchema {
     const { anyOf, ...base } = schema;
     const constraints = without(base, [...ANNOTATIONS]);
     const branches = schemasOf(anyOf);
@@ -131,7 +138,7 @@ export class SubsetConverter {
       this.#losses.add(pointer(path, 'anyOf'), 'anyOf', 'described');
       return this.#convert(this.#conversion.told(base, path, 'anyOf', anyOf, false), path);
     }
-    const converted: Converted[] = [];
+    const converted: ConvertedSchema[] = [];
     for (const [position, branch] of branches.entries()) {
       const at = pointer(path, 'anyOf', position);
       const whole = isConstrained
@@ -145,7 +152,7 @@ export class SubsetConverter {
       const one = this.#convert(whole, at);
       // Alternatives within alternatives are alternatives.
       const isPlainUnion = Array.isArray(one.anyOf) && Object.keys(one).length === 1;
-      converted.push(...(isPlainUnion ? (one.anyOf as Converted[]) : [one]));
+      converted.push(...(isPlainUnion ? (one.anyOf as ConvertedSchema[]) : [one]));
     }
     const different = [...new Map(converted.map((one) => [canonicalJson(one), one])).values()];
     const annotations = texts(base, this.#annotationNotes(base, path));
@@ -158,9 +165,9 @@ export class SubsetConverter {
 
   // ── Types ───────────────────────────────────────────────────────────────────
 
-  #typed(type: JsonType, isNullable: boolean, schema: JsonSchema, path: string): Converted {
+  #typed(type: JsonType, isNullable: boolean, schema: JsonSchema, path: string): ConvertedSchema {
     const notes = this.#annotationNotes(schema, path);
-    const result: Converted = { type };
+    const result: ConvertedSchema = { type };
     for (const [keyword, value] of Object.entries(this.#bounded(schema, type))) {
       if (this.#isStructural(keyword) || ANNOTATIONS.has(keyword)) continue;
       if (this.#keeps(keyword, value) && KEYWORDS_OF[type].includes(keyword)) result[keyword] = value;
@@ -222,9 +229,9 @@ export class SubsetConverter {
     if (isKnown) notes.push([keyword, value]);
   }
 
-  #object(schema: JsonSchema, path: string, notes: Notes): Converted {
+  #object(schema: JsonSchema, path: string, notes: Notes): ConvertedSchema {
     const required = new Set(requiredOf(schema));
-    const properties: Record<string, Converted> = {};
+    const properties: Record<string, ConvertedSchema> = {};
     const declared = propertiesOf(schema).filter(([, property]) => !isNothing(property));
     for (const [key, property] of declared) {
       const at = pointer(path, 'properties', key);
@@ -278,7 +285,7 @@ export class SubsetConverter {
     return false;
   }
 
-  #array(schema: JsonSchema, path: string, notes: Notes): Converted {
+  #array(schema: JsonSchema, path: string, notes: Notes): ConvertedSchema {
     const { items, prefixItems } = schema;
     const members = schemasOf(prefixItems);
     const at = pointer(path, 'prefixItems');
@@ -302,7 +309,7 @@ export class SubsetConverter {
     return { items: this.#convert(schemaOf(items), pointer(path, 'items')) };
   }
 
-  #enumerate(result: Converted, schema: JsonSchema, type: JsonType, path: string, notes: Notes): void {
+  #enumerate(result: ConvertedSchema, schema: JsonSchema, type: JsonType, path: string, notes: Notes): void {
     const values = fixedValues(schema);
     if (values === undefined) return;
     const keyword = 'const' in schema ? 'const' : 'enum';
@@ -315,7 +322,7 @@ export class SubsetConverter {
     notes.push([keyword, keyword === 'const' ? schema.const : fitting]);
   }
 
-  #untyped(schema: JsonSchema, path: string): Converted {
+  #untyped(schema: JsonSchema, path: string): ConvertedSchema {
     if (isNothing(schema)) {
       this.#losses.add(pointer(path, 'not'), 'not', 'dropped', 'no value fits');
       if (this.#subset.exact) return { type: 'null', ...texts(schema, []) };
@@ -343,43 +350,4 @@ export class SubsetConverter {
     }
     return notes;
   }
-}
-
-/** `schema`, or `null`. */
-export function nullable(schema: Converted): Converted {
-  if (acceptsNull(schema)) return schema;
-  const { title, description, ...constraints } = schema;
-  const annotations = {
-    ...(title !== undefined && { title }),
-    ...(description !== undefined && { description }),
-  };
-  if (Array.isArray(schema.anyOf)) return { ...schema, anyOf: [...schema.anyOf, { type: 'null' }] };
-  const isScalar = typeof schema.type === 'string' && !['object', 'array'].includes(schema.type);
-  if (!isScalar || 'enum' in schema) return { ...annotations, anyOf: [constraints, { type: 'null' }] };
-  return { ...schema, type: [schema.type, 'null'] };
-}
-
-function acceptsNull(schema: JsonSchema): boolean {
-  if (Array.isArray(schema.anyOf)) return schema.anyOf.some((branch) => acceptsNull(schemaOf(branch)));
-  return typesOf(schema).includes('null');
-}
-
-/** Such as `{ required: ['a'] }`: a condition on what is described elsewhere. */
-function addsNoValues(branch: JsonSchema): boolean {
-  return Object.keys(branch).every((keyword) =>
-    ['required', 'not', 'title', 'description'].includes(keyword),
-  );
-}
-
-function texts({ title, description }: JsonSchema, notes: Notes): Converted {
-  const told = describing(description, notes);
-  return { ...(title !== undefined && { title }), ...(told !== undefined && { description: told }) };
-}
-
-function only(schema: JsonSchema, keywords: readonly string[]): Converted {
-  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => keywords.includes(keyword)));
-}
-
-function without(schema: JsonSchema, keywords: readonly string[]): Converted {
-  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !keywords.includes(keyword)));
 }

@@ -118,12 +118,12 @@ function failed(text: string): CallToolResult {
 function failureText(error: unknown): string {
   if (error instanceof RangeError) return 'The arguments are nested too deeply. Nothing was run.';
   if (!(error instanceof McpFleetError)) return 'The call failed.';
-  if (error instanceof UnknownToolError) return `${error.message}. Nothing was run.`;
+  const what = error.message.replace(/\.?$/, '.');
+  if (error instanceof UnknownToolError) return `${what} Nothing was run.`;
   if (error.delivery === 'unknown') {
-    return `${error.message}. It is not known whether the tool ran: find out before calling it again.`;
+    return `${what} It is not known whether the tool ran: find out before calling it again.`;
   }
-  const advice = error.retryable ? ' It may work later.' : '';
-  return `${error.message}.${advice}`;
+  return error.retryable ? `${what} It may work later.` : what;
 }
 
 function withoutRepeats<Call extends ModelCall>(calls: readonly Call[]): Call[] {

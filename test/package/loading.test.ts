@@ -10,6 +10,14 @@ describe.each(['import', 'require'])('by %s', (how) => {
     expect(names.filter((name) => LAZY.includes(name))).toEqual([]);
   });
 
+  test('loads next to nothing for the models', async () => {
+    const names = await loadedBy(how, 'mcp-fleet/llm');
+    expect(names).toContain('mcp-fleet');
+    expect(
+      names.filter((name) => [...LAZY, 'zod', 'undici', '@modelcontextprotocol/sdk'].includes(name)),
+    ).toEqual([]);
+  });
+
   test.each(LAZY)('control: %s would be noticed', async (name) => {
     expect(await loadedBy(how, 'mcp-fleet', name)).toContain(name);
   });

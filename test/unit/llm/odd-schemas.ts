@@ -169,6 +169,12 @@ export const ODD_SCHEMAS = {
     }),
     $defs: { named: object({ name: text }, { required: ['name'] }) },
   },
+  'two-references-for-one': {
+    ...object({
+      both: { allOf: [object({ at: { $ref: '#/$defs/a' } }), object({ at: { $ref: '#/$defs/b' } })] },
+    }),
+    $defs: { a: object({ a: text }), b: object({ b: text }, { required: ['b'] }) },
+  },
   'union-over-a-base': object(
     {
       shape: {
