@@ -8,6 +8,7 @@ import { SERVER_DEFAULTS } from '../../src/client/options.js';
 import { authSchema } from '../../src/config/auth-entry.js';
 import { listedEntrySchema } from '../../src/config/entry.js';
 import { ERROR_CODES } from '../../src/core/errors.js';
+import { VENDOR_LIMITS } from '../../src/llm/vendor-limits.js';
 import { MANAGER_DEFAULTS } from '../../src/manager/mcp-manager.js';
 
 const readme = readFileSync('README.md', 'utf8');
@@ -69,6 +70,19 @@ describe('tables', () => {
     expect(tableUnder('Configuration')).toEqual(expected);
   });
 
+  test('the vendor limits are those of the code', () => {
+    const shown = tableUnder('LLM tools', 'Vendor limits').flatMap(([limit = '', ...values]) =>
+      ['openai', 'anthropic', 'gemini'].flatMap((vendor, column) => {
+        const value = values[column]?.replaceAll('_', '') ?? '';
+        return value === '' ? [] : [[vendor, limit, Number(value)]];
+      }),
+    );
+    const known = Object.entries(VENDOR_LIMITS).flatMap(([vendor, limits]) =>
+      Object.entries(limits).map(([limit, value]) => [vendor, limit, value]),
+    );
+    expect(shown.sort()).toEqual(known.sort());
+  });
+
   test('the error codes are all there are', () => {
     expect(tableUnder('Errors').map(([code]) => code)).toEqual([...ERROR_CODES]);
   });
@@ -81,10 +95,12 @@ function authOptions() {
     .filter(([option]) => option !== 'type');
 }
 
-/** Cells of the table in a section, without its head and without backticks. */
-function tableUnder(heading: string): string[][] {
+/** Cells of the table in a section, or in a part of it, without its head and without backticks. */
+function tableUnder(heading: string, part?: string): string[][] {
   const [section = ''] = (readme.split(`\n## ${heading}\n`)[1] ?? '').split('\n## ');
-  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  const [text = ''] =
+    part === undefined ? [section] : (section.split(`\n### ${part}\n`)[1] ?? '').split('\n### ');
+  const rows = text.split('\n').filter((line) => line.startsWith('|'));
   return rows.slice(2).map((row) =>
     row
       .split('|')

@@ -3,13 +3,21 @@ import { runNode } from './application.js';
 
 const LAZY = ['chokidar', 'cross-spawn', 'hono', 'jsonc-parser', 'openid-client', 'ws', 'node:child_process'];
 
-const DOORS = ['mcp-fleet', 'mcp-fleet/config', 'mcp-fleet/rest', 'mcp-fleet/testing'];
+const DOORS = ['mcp-fleet', 'mcp-fleet/config', 'mcp-fleet/llm', 'mcp-fleet/rest', 'mcp-fleet/testing'];
 
 describe.each(['import', 'require'])('by %s', (how) => {
   test('loads nothing before it is needed', async () => {
     const names = await loadedBy(how, 'mcp-fleet');
     expect(names).toContain('mcp-fleet');
     expect(names.filter((name) => LAZY.includes(name))).toEqual([]);
+  });
+
+  test('loads next to nothing for the models', async () => {
+    const names = await loadedBy(how, 'mcp-fleet/llm');
+    expect(names).toContain('mcp-fleet');
+    expect(
+      names.filter((name) => [...LAZY, 'zod', 'undici', '@modelcontextprotocol/sdk'].includes(name)),
+    ).toEqual([]);
   });
 
   test.each(LAZY)('control: %s would be noticed', async (name) => {

@@ -1,5 +1,6 @@
 import * as index from 'mcp-fleet';
 import * as config from 'mcp-fleet/config';
+import * as llm from 'mcp-fleet/llm';
 import * as rest from 'mcp-fleet/rest';
 import * as telemetry from 'mcp-fleet/telemetry';
 import * as testing from 'mcp-fleet/testing';
@@ -43,6 +44,31 @@ describe('the public surface', () => {
         "searchRegistry",
         "serverFromRegistry",
         "watchConfig",
+      ]
+    `);
+  });
+
+  test('of mcp-fleet/llm', () => {
+    expect(Object.keys(llm).sort()).toMatchInlineSnapshot(`
+      [
+        "VENDOR_LIMITS",
+        "promptToAISDKMessages",
+        "promptToAnthropicMessages",
+        "promptToGeminiContents",
+        "promptToOpenAIMessages",
+        "resourceToAISDKContent",
+        "resourceToAnthropicContent",
+        "resourceToGeminiParts",
+        "resourceToOpenAIContent",
+        "resourceToText",
+        "resultToText",
+        "runAnthropicToolUses",
+        "runGeminiFunctionCalls",
+        "runOpenAIToolCalls",
+        "toAISDKTools",
+        "toAnthropicTools",
+        "toGeminiTools",
+        "toOpenAITools",
       ]
     `);
   });

@@ -1,0 +1,25 @@
+import type { GetPromptResult, ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
+import { type GeminiPart, geminiPart } from './gemini-content.js';
+import { type MediaOptions, shownParts } from './media.js';
+import { contentPart, resourcePart } from './result-parts.js';
+
+export interface GeminiContent {
+  role: 'user' | 'model';
+  parts: GeminiPart[];
+}
+
+/** What `manager.getPrompt` returns, as contents; the assistant is `model`. */
+export function promptToGeminiContents(prompt: GetPromptResult, options: MediaOptions = {}): GeminiContent[] {
+  return prompt.messages.map(({ role, content }) => ({
+    role: role === 'assistant' ? 'model' : 'user',
+    parts: shownParts([contentPart(content)], 'gemini', options).map(geminiPart),
+  }));
+}
+
+/** What `manager.readResource` returns, as parts of a user's content. */
+export function resourceToGeminiParts(
+  { contents }: ReadResourceResult,
+  options: MediaOptions = {},
+): GeminiPart[] {
+  return shownParts(contents.map(resourcePart), 'gemini', options).map(geminiPart);
+}
