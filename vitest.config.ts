@@ -23,6 +23,8 @@ export default defineConfig({
     // Generous: a machine may be slow, and what these tests bound themselves they bound themselves.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // Many tests wait for sockets, processes and timers: one worker would leave half of two cores idle.
+    maxWorkers: 2,
     restoreMocks: true,
     unstubGlobals: true,
     unstubEnvs: true,

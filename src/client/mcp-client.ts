@@ -164,7 +164,7 @@ export class McpClient implements AsyncDisposable {
   }
 
   /** For `mcp-fleet/telemetry`. */
-  get [INSTRUMENTATION](): Instrumentation {
+  [INSTRUMENTATION](): Instrumentation {
     const { target } = this.#access;
     return {
       url: 'url' in target ? target.url : undefined,

@@ -5,8 +5,6 @@ import { asFleetError, type McpFleetError } from '../core/errors.js';
 
 /** There is a session, and calls go through it. */
 const SERVING: ReadonlySet<ServerStatus> = new Set(['ready', 'unhealthy']);
-/** Nobody would miss the connection: there is none, and none is being made. */
-const UNUSED: ReadonlySet<ServerStatus> = new Set(['idle', 'failed', 'closed']);
 
 /**
  * A client with a new configuration, on its way to the place of one with the old. It connects first. While it
@@ -28,7 +26,7 @@ export class Replacement {
 
   /** Tries to connect, once, if there is a connection to keep meanwhile. */
   async prepare(): Promise<void> {
-    if (UNUSED.has(this.#old.status)) return;
+    if (!SERVING.has(this.#old.status)) return;
     try {
       await this.next.connect();
     } catch (thrown) {

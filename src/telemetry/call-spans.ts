@@ -24,7 +24,7 @@ import { ServerAttributes } from './server-attributes.js';
 export function traceCalls(manager: McpManager, tracer: Tracer = trace.getTracer(...SCOPE)): Unsubscribe {
   return eachClient(manager, (client) => {
     const server = new ServerAttributes(client);
-    const stop = client[INSTRUMENTATION].observe({
+    const stop = client[INSTRUMENTATION]().observe({
       begin(subject) {
         if (!isRequest(subject)) return undefined;
         return harmless(() => CallSpan.start(tracer, subject, server), undefined);

@@ -55,7 +55,7 @@ export class ServerAttributes {
     return {
       [SERVER_NAME]: server,
       ...NETWORK[transport],
-      ...addressOf(this.#client[INSTRUMENTATION].url),
+      ...addressOf(this.#client[INSTRUMENTATION]().url),
       ...(protocolVersion !== undefined && { 'mcp.protocol.version': protocolVersion }),
     };
   }
