@@ -28,21 +28,25 @@ export class FleetTools {
     return this.#names;
   }
 
-  /** The tools of one server's list; copies, so that nobody changes what others get. */
-  of(server: string, list: readonly Tool[]): FleetTool[] {
+  /** The tools of the lists of some servers; copies, so that nobody changes what others get. */
+  of(lists: readonly { client: McpClient; value: readonly Tool[] }[]): FleetTool[] {
     const { names } = this;
-    let named = this.#named.get(list);
-    if (named?.names !== names) {
-      const tools = list.map((tool) => ({
-        ...tool,
-        name: names.nameOf(server, tool.name),
-        server,
-        toolName: tool.name,
-      }));
-      named = { names, tools };
-      this.#named.set(list, named);
-    }
-    return named.tools.map((tool) => ({ ...tool }));
+    return lists.flatMap(({ client, value }) =>
+      this.#namedTools(names, client.name, value).map((tool) => ({ ...tool })),
+    );
+  }
+
+  #namedTools(names: ToolNames, server: string, list: readonly Tool[]): readonly FleetTool[] {
+    const named = this.#named.get(list);
+    if (named?.names === names) return named.tools;
+    const tools = list.map((tool) => ({
+      ...tool,
+      name: names.nameOf(server, tool.name),
+      server,
+      toolName: tool.name,
+    }));
+    this.#named.set(list, { names, tools });
+    return tools;
   }
 
   #isCurrent(): boolean {

@@ -188,7 +188,7 @@ export class McpManager implements AsyncDisposable {
     options: ListOptions & ServerFilter = {},
   ): Promise<{ tools: FleetTool[]; failed: ServerFailure[] }> {
     const { done, failed } = await this.#each(options, (client, request) => client.listTools(request));
-    return { tools: done.flatMap(({ client, value }) => this.#tools.of(client.name, value)), failed };
+    return { tools: this.#tools.of(done), failed };
   }
 
   /**

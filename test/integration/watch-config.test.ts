@@ -86,14 +86,16 @@ describe('a watched file', () => {
   test('that is never left alone is read nevertheless', async () => {
     await writeFile(file, withServers('first'));
     await watching(file, { debounceMs: 30 });
-    let version = 0;
-    const writing = setInterval(
-      () =>
-        void writeFile(`${file}.tmp`, withServers(`v${++version}`)).then(() => rename(`${file}.tmp`, file)),
-      15,
-    );
-    await expect.poll(() => applied.length, { timeout: 10_000 }).toBeGreaterThan(2);
-    clearInterval(writing);
+    let enough = false;
+    const writing = (async () => {
+      for (let version = 1; !enough; version++) {
+        await replace(withServers(`v${version}`));
+        await new Promise((resolve) => setTimeout(resolve, 15));
+      }
+    })();
+    await expect.poll(() => applied.length, { timeout: 20_000 }).toBeGreaterThan(2);
+    enough = true;
+    await writing;
   });
 
   test('that is bad is one error event, and changes nothing until it is good again', async () => {
