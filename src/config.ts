@@ -10,5 +10,5 @@ export {
   searchRegistry,
   serverFromRegistry,
 } from './config/registry.js';
-export type { RegistryInputValues } from './config/registry-inputs.js';
+export type { InputValue, RegistryInputValues } from './config/registry-inputs.js';
 export { type WatchConfigOptions, watchConfig } from './config/watch.js';

@@ -29,6 +29,7 @@ export {
   CircuitOpenError,
   ConfigError,
   ConnectionError,
+  type ConnectionErrorCode,
   type Delivery,
   McpFleetError,
   type McpFleetErrorCode,

@@ -17,7 +17,7 @@ export {
   type AnthropicToolResultMessage,
   runAnthropicToolUses,
 } from './llm/anthropic-calls.js';
-export type { AnthropicContent } from './llm/anthropic-content.js';
+export type { AnthropicContent, AnthropicImageType } from './llm/anthropic-content.js';
 export {
   type AnthropicMessage,
   promptToAnthropicMessages,

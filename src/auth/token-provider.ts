@@ -31,7 +31,7 @@ export interface TokenProvider {
    * stands for requests of no user. A token with a key is renewed when a request comes shortly before it expires,
    * on that request's account and without letting it wait; the token of no user is renewed by a timer.
    *
-   * @throws anything: the request does not go out, and its caller sees an {@link AuthError} with it as `cause`.
+   * @throws anything: the request does not go out, and its caller sees an `AuthError` with it as `cause`.
    */
   key?(context: TokenKeyContext): string | undefined | Promise<string | undefined>;
 }

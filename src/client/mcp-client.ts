@@ -163,7 +163,7 @@ export class McpClient implements AsyncDisposable {
     });
   }
 
-  /** For `mcp-fleet/telemetry`. */
+  /** For `mcp-fleet/telemetry`. @internal */
   [INSTRUMENTATION](): Instrumentation {
     const { target } = this.#access;
     return {

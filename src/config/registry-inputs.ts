@@ -8,7 +8,7 @@ import type { Field, Input } from './registry-schema.js';
  * repeated; `true` is a named argument without a value.
  */
 export type RegistryInputValues = Readonly<Record<string, InputValue>>;
-type InputValue = string | number | boolean | readonly (string | number)[];
+export type InputValue = string | number | boolean | readonly (string | number)[];
 
 const LONGEST_DESCRIPTION = 200;
 

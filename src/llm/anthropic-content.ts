@@ -12,7 +12,7 @@ export type AnthropicContent =
       title?: string;
     };
 
-type AnthropicImageType = (typeof VENDOR_MEDIA)['anthropic']['image'][number];
+export type AnthropicImageType = (typeof VENDOR_MEDIA)['anthropic']['image'][number];
 
 /** Nothing for a text without a letter, which is refused. */
 export function anthropicContent(part: ShownPart): AnthropicContent[] {

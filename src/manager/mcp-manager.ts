@@ -8,21 +8,14 @@ import type {
 import { z } from 'zod';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { toolCall } from '../calls/tool-call.js';
-import { McpClient } from '../client/mcp-client.js';
+import type { McpClient } from '../client/mcp-client.js';
 import { check, checkServerConfig, checkServerName, DRAIN_TIMEOUT_MS } from '../client/options.js';
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
 import { count, durationMs, serverDefaultsSchema } from '../client/server-schema.js';
-import { canonicalJson } from '../core/canonical-json.js';
 import { concurrentMap } from '../core/concurrent-map.js';
 import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
-import {
-  asFleetError,
-  ConfigError,
-  McpFleetError,
-  UnknownServerError,
-  UnknownToolError,
-} from '../core/errors.js';
-import { isolatedLogger } from '../core/logger.js';
+import { asFleetError, ConfigError, McpFleetError, UnknownToolError } from '../core/errors.js';
+import { isolatedLogger, type Logger } from '../core/logger.js';
 import { nearestHint } from '../core/nearest.js';
 import {
   type CallOutcome,
@@ -41,7 +34,7 @@ import {
 } from './fleet.js';
 import { FleetEvents } from './fleet-events.js';
 import { FleetTools } from './fleet-tools.js';
-import { Replacement } from './replacement.js';
+import { ServerSet } from './server-set.js';
 import { looksHashed, mayBeOf, plainAddress, type ToolAddress } from './tool-names.js';
 
 export interface McpManagerOptions extends ServerDefaults {
@@ -70,50 +63,42 @@ const optionsSchema = serverDefaultsSchema.extend({
 
 /** Many MCP servers behind one object: it owns one {@link McpClient} per server. */
 export class McpManager implements AsyncDisposable {
-  readonly #clients = new Map<string, McpClient>();
-  readonly #tools = new FleetTools(this.#clients);
-  /** What each server was made from, to tell whether a new configuration differs. */
-  readonly #fingerprints = new Map<string, string>();
-  readonly #defaults: ServerDefaults;
+  readonly #set: ServerSet;
+  readonly #tools: FleetTools;
+  readonly #logger: Logger;
   readonly #connectConcurrency: number;
   readonly #drainTimeoutMs: number;
   readonly #events = new FleetEvents();
-  readonly #leaving = new Set<Promise<void>>();
-  /** By name: clients that are to take the place of those in `#clients`. */
-  readonly #replacements = new Map<string, Replacement>();
-  /** The last call of `setServers`, as long as it is not done. */
-  #lastChange: Promise<void> | undefined;
-  #connectOnAdd = false;
   #closed: Promise<void> | undefined;
 
   /** Touches no network. @throws {ConfigError} for a bad option or server entry, naming its path. */
   constructor(options: McpManagerOptions = {}) {
     check(optionsSchema, options, '');
     const { servers = {}, connectConcurrency, drainTimeoutMs, ...defaults } = options;
-    this.#defaults = defaults;
+    this.#logger = isolatedLogger(defaults.logger);
     this.#connectConcurrency = connectConcurrency ?? MANAGER_DEFAULTS.connectConcurrency;
     this.#drainTimeoutMs = drainTimeoutMs ?? MANAGER_DEFAULTS.drainTimeoutMs;
+    this.#set = new ServerSet({
+      defaults,
+      drainTimeoutMs: this.#drainTimeoutMs,
+      events: this.#events,
+      onObstacle: (server, error) => this[REPORT]({ server, during: 'config', error }),
+    });
+    this.#tools = new FleetTools(this.#set.clients);
     checkServers(servers);
-    for (const [name, config] of Object.entries(servers)) this.#add(name, config);
+    for (const [name, config] of Object.entries(servers)) this.#set.add(name, config);
   }
 
   // ── Servers ─────────────────────────────────────────────────────────────────
 
   /** The clients by server name, in the order they were added. */
   get clients(): ReadonlyMap<string, McpClient> {
-    return this.#clients;
+    return this.#set.clients;
   }
 
   /** @throws {UnknownServerError} listing the nearest names */
   client(server: string): McpClient {
-    const client = this.#clients.get(server);
-    if (client !== undefined) return client;
-    throw new UnknownServerError(
-      `No server ${JSON.stringify(server)}${nearestHint(String(server), this.#clients.keys())}`,
-      {
-        server,
-      },
-    );
+    return this.#set.get(server);
   }
 
   /**
@@ -122,7 +107,7 @@ export class McpManager implements AsyncDisposable {
    */
   async connect(options: RequestOptions & ServerFilter = {}): Promise<ConnectReport> {
     this.#refuseWhenClosed();
-    this.#connectOnAdd = true;
+    this.#set.connectOnAdd = true;
     const { done, failed } = await this.#each(
       options,
       (client, request) => client.connect(request),
@@ -138,22 +123,16 @@ export class McpManager implements AsyncDisposable {
   addServer(name: string, config: ServerConfig): McpClient {
     this.#refuseWhenClosed();
     checkServer(name, config);
-    if (this.#clients.has(name))
+    if (this.#set.clients.has(name))
       throw new ConfigError(`servers.${name}`, 'is in use; remove that server first');
-    const client = this.#add(name, config);
+    const client = this.#set.add(name, config);
     this.#events.emit('servers', { added: [name], updated: [], removed: [] });
     return client;
   }
 
   /** Drains and closes a server; `false` if there is none of that name. */
-  async removeServer(name: string): Promise<boolean> {
-    const client = this.#clients.get(name);
-    if (client === undefined) return false;
-    this.#clients.delete(name);
-    this.#fingerprints.delete(name);
-    this.#events.emit('servers', { added: [], updated: [], removed: [name] });
-    await Promise.all([this.#leave(client), this.#giveUp(name)]);
-    return true;
+  removeServer(name: string): Promise<boolean> {
+    return this.#set.remove(name);
   }
 
   /**
@@ -169,16 +148,7 @@ export class McpManager implements AsyncDisposable {
   async setServers(servers: Record<string, ServerConfig>): Promise<ServersDiff> {
     this.#refuseWhenClosed();
     checkServers(servers);
-    const wanted = { ...servers };
-    const change = this.#lastChange?.then(() => this.#change(wanted)) ?? this.#change(wanted);
-    const done = () => {
-      if (this.#lastChange === ended) this.#lastChange = undefined;
-    };
-    const ended = change.then(done, done);
-    this.#lastChange = ended;
-    const { diff, leaving } = await change;
-    await Promise.all(leaving);
-    return diff;
+    return this.#set.set(servers);
   }
 
   // ── Tools ───────────────────────────────────────────────────────────────────
@@ -310,7 +280,7 @@ export class McpManager implements AsyncDisposable {
 
   /** What a health endpoint shows: plain, JSON-safe, without secrets, without I/O. */
   snapshot(): ManagerSnapshot {
-    const servers = [...this.#clients.values()].map((client) => client.snapshot());
+    const servers = [...this.#set.clients.values()].map((client) => client.snapshot());
     return { status: this.#closed === undefined ? fleetStatus(servers) : 'closed', servers };
   }
 
@@ -346,7 +316,7 @@ export class McpManager implements AsyncDisposable {
    * @param options.drainTimeoutMs milliseconds, default the manager's
    */
   close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(options.drainTimeoutMs ?? this.#drainTimeoutMs);
+    this.#closed ??= this.#set.close(options.drainTimeoutMs ?? this.#drainTimeoutMs);
     return this.#closed;
   }
 
@@ -354,128 +324,13 @@ export class McpManager implements AsyncDisposable {
     await this.close();
   }
 
-  async #close(drainTimeoutMs: number): Promise<void> {
-    await Promise.all([
-      ...[...this.#replacements.keys()].map((name) => this.#giveUp(name)),
-      ...[...this.#clients.values()].map((client) => client.close({ drainTimeoutMs })),
-      ...this.#leaving,
-    ]);
-  }
-
   // ── Inside ──────────────────────────────────────────────────────────────────
-
-  #add(name: string, config: ServerConfig): McpClient {
-    const client = new McpClient(name, config, this.#defaults);
-    this.#enter(client, canonicalJson(config));
-    return client;
-  }
-
-  /** Puts a client into the set, perhaps into the place of another. */
-  #enter(client: McpClient, fingerprint: string): void {
-    this.#events.follow(client);
-    this.#clients.set(client.name, client);
-    this.#fingerprints.set(client.name, fingerprint);
-    // Its outcome shows in the status.
-    if (this.#connectOnAdd) client.connect().catch(() => {});
-  }
-
-  async #change(
-    servers: Record<string, ServerConfig>,
-  ): Promise<{ diff: ServersDiff; leaving: Promise<void>[] }> {
-    this.#refuseWhenClosed();
-    const before = new Map(this.#clients);
-    const started = this.#startReplacements(servers);
-    if (started.length > 0) await Promise.all(started.map((replacement) => replacement.prepare()));
-    this.#refuseWhenClosed();
-
-    // Meanwhile, others may have added and removed servers.
-    const isSame = (name: string) => this.#clients.get(name) === before.get(name);
-    const removed = [...before.keys()].filter((name) => isSame(name) && !Object.hasOwn(servers, name));
-    const added = Object.keys(servers).filter((name) => isSame(name) && !before.has(name));
-    const leaving = removed.map((name) => this.client(name));
-    for (const name of removed) {
-      this.#clients.delete(name);
-      this.#fingerprints.delete(name);
-    }
-    for (const name of added) this.#add(name, servers[name] as ServerConfig);
-    const updated: string[] = [];
-    for (const replacement of started) {
-      const { name } = replacement.next;
-      const { obstacle } = replacement;
-      if (this.#replacements.get(name) !== replacement) continue;
-      if (obstacle === undefined) {
-        updated.push(name);
-        leaving.push(this.#takeOver(replacement));
-      } else {
-        this[REPORT]({ server: name, during: 'config', error: obstacle });
-        replacement.await(() => this.#takeOverLater(replacement));
-      }
-    }
-    const diff = { added, updated, removed };
-    if (added.length + updated.length + removed.length > 0) this.#events.emit('servers', diff);
-    return { diff, leaving: leaving.map((client) => this.#leave(client)) };
-  }
-
-  /** A new client for each server whose configuration changed; gives up those whose configuration changed again. */
-  #startReplacements(servers: Record<string, ServerConfig>): Replacement[] {
-    const started: Replacement[] = [];
-    for (const [name, old] of this.#clients) {
-      const config = Object.hasOwn(servers, name) ? servers[name] : undefined;
-      const fingerprint = config && canonicalJson(config);
-      const underWay = this.#replacements.get(name);
-      if (underWay !== undefined && underWay.fingerprint === fingerprint) continue;
-      void this.#giveUp(name);
-      if (config === undefined || fingerprint === undefined) continue;
-      if (fingerprint === this.#fingerprints.get(name)) continue;
-      const replacement = new Replacement(old, new McpClient(name, config, this.#defaults), fingerprint);
-      this.#replacements.set(name, replacement);
-      started.push(replacement);
-    }
-    return started;
-  }
-
-  /** Moves new calls over. @returns the client that is to leave. */
-  #takeOver(replacement: Replacement): McpClient {
-    const { next, fingerprint } = replacement;
-    const old = this.client(next.name);
-    replacement.end();
-    this.#replacements.delete(next.name);
-    // From here on its name speaks of another; only its running calls are still to be told of.
-    this.#events.follow(old, ['call']);
-    this.#enter(next, fingerprint);
-    return old;
-  }
-
-  #takeOverLater(replacement: Replacement): void {
-    const { name } = replacement.next;
-    if (this.#replacements.get(name) !== replacement) return;
-    void this.#leave(this.#takeOver(replacement));
-    this.#events.emit('servers', { added: [], updated: [name], removed: [] });
-  }
-
-  /** Closes the client that was to replace the one of that name. */
-  async #giveUp(name: string): Promise<void> {
-    const replacement = this.#replacements.get(name);
-    if (replacement === undefined) return;
-    replacement.end();
-    this.#replacements.delete(name);
-    await this.#leave(replacement.next);
-  }
 
   /** For the doors: tells of a failure that no caller was waiting for. @internal */
   [REPORT](event: McpManagerEvents['error']): void {
     const { server, during, error } = event;
-    isolatedLogger(this.#defaults.logger).warn(error.message, { server, during, code: error.code });
+    this.#logger.warn(error.message, { server, during, code: error.code });
     this.#events.emit('error', event);
-  }
-
-  /** Drains and closes a client that is no longer in the set; `close` waits for it too. */
-  async #leave(client: McpClient): Promise<void> {
-    const left = client.close({ drainTimeoutMs: this.#drainTimeoutMs });
-    this.#leaving.add(left);
-    await left;
-    this.#events.unfollow(client);
-    this.#leaving.delete(left);
   }
 
   /** Asks each selected server; one that fails is listed, and keeps nobody waiting but its own result. */
@@ -505,7 +360,7 @@ export class McpManager implements AsyncDisposable {
   }
 
   #selected(server: ServerFilter['server']): McpClient[] {
-    if (server === undefined) return [...this.#clients.values()];
+    if (server === undefined) return [...this.#set.clients.values()];
     const names = typeof server === 'string' ? [server] : [...new Set(server)];
     return names.map((name) => this.client(name));
   }
@@ -513,13 +368,13 @@ export class McpManager implements AsyncDisposable {
   /** @throws {UnknownToolError} */
   async #addressOf(name: string, options: CallOptions): Promise<ToolAddress> {
     const plain = plainAddress(name);
-    const readable = plain !== undefined && this.#clients.has(plain.server);
+    const readable = plain !== undefined && this.#set.clients.has(plain.server);
     if (readable && !looksHashed(name)) return plain;
     const known = this.#tools.names.addressOf(name);
     if (known !== undefined) return known;
     // A hashed name cannot be read back: the lists that are not known yet may hold it.
     const { signal, timeoutMs } = options;
-    const servers = [...this.#clients.keys()].filter((server) => mayBeOf(name, server));
+    const servers = [...this.#set.clients.keys()].filter((server) => mayBeOf(name, server));
     await this.listTools({
       // For a name of no server here, all of them: to tell which names are near.
       ...(servers.length > 0 && { server: servers }),
@@ -534,8 +389,7 @@ export class McpManager implements AsyncDisposable {
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closed !== undefined)
-      throw new McpFleetError('CLOSED', 'The manager is closed', { delivery: 'not-sent' });
+    this.#set.refuseWhenClosed();
   }
 }
 

@@ -29,6 +29,8 @@ export interface RestHandlerOptions {
    * `api.example.com`, `*.example.com`, `localhost:8001`. Without a port, any port. @default public addresses only
    */
   allowedHosts?: readonly string[];
+  /** With so many servers in the manager, `POST /servers` adds no more: 409. @default 1_000 */
+  maxServers?: number;
   /**
    * Ready-made servers that `POST /servers` may name as `{ name, preset }`; the only way to add a stdio server
    * over REST. @default none
@@ -53,6 +55,7 @@ export const REST_DEFAULTS = {
   basePath: '',
   maxBodyBytes: 262_144,
   bodyTimeoutMs: 10_000,
+  maxServers: 1_000,
 } as const satisfies Partial<RestHandlerOptions>;
 
 export type RestSettings = RestHandlerOptions &
@@ -75,6 +78,7 @@ const schema = z.strictObject(
       .optional(),
     maxBodyBytes: count.optional(),
     bodyTimeoutMs: durationMs.optional(),
+    maxServers: count.optional(),
     allowedHosts: list(isHostRule, 'a host, for example api.example.com, *.example.com or localhost:8001'),
     presets: z.record(z.string(), z.unknown(), { error: 'expected an object of servers by name' }).optional(),
     allowedOrigins: list(isOrigin, 'an origin, for example https://app.example.com'),

@@ -58,6 +58,11 @@ export function serverRoutes(manager: McpManager, settings: RestSettings): Route
         const { name } = body;
         if (manager.clients.has(name))
           throw new Refusal('NAME_IN_USE', `There is a server ${name} already`, { path: 'name' });
+        if (manager.clients.size >= settings.maxServers)
+          throw new Refusal(
+            'TOO_MANY_SERVERS',
+            `There are ${manager.clients.size} servers; remove one first`,
+          );
         const client = inBody(name, () => manager.addServer(name, configOf(body)));
         return ok({ message: `Server ${name} was added`, server: snapshotReport(client.snapshot()) }, 201);
       },

@@ -22,6 +22,7 @@ describe('options', () => {
     ['basePath', { authorize: 'allow-all', basePath: 'mcp' }],
     ['basePath', { authorize: 'allow-all', basePath: '/mcp/' }],
     ['maxBodyBytes', { authorize: 'allow-all', maxBodyBytes: 0 }],
+    ['maxServers', { authorize: 'allow-all', maxServers: 0 }],
     ['bodyTimeoutMs', { authorize: 'allow-all', bodyTimeoutMs: -1 }],
     ['allowedHosts.0', { authorize: 'allow-all', allowedHosts: ['http://a.example'] }],
     ['allowedOrigins.0', { authorize: 'allow-all', allowedOrigins: ['https://a.example/'] }],

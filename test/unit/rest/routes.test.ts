@@ -51,6 +51,16 @@ describe('servers', () => {
     expect([status, json.code, json.path]).toEqual([409, 'NAME_IN_USE', 'name']);
   });
 
+  test('more than maxServers are not added', async () => {
+    await using small = await restDoor({ allowedHosts: ['fleet.internal'], maxServers: 3 });
+    const add = (name: string) => small.ask({ method: 'POST', path: '/servers', body: { name, url } });
+    expect((await add('third')).status).toBe(201);
+    const { status, json } = await add('fourth');
+    expect([status, json.code]).toEqual([409, 'TOO_MANY_SERVERS']);
+    await small.ask({ method: 'DELETE', path: '/servers/third' });
+    expect((await add('fourth')).status).toBe(201);
+  });
+
   test('every field goes where it belongs', async () => {
     const add = vi.spyOn(door.manager, 'addServer');
     await post('/servers', {
