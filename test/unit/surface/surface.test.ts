@@ -284,6 +284,7 @@ describe('the public surface', () => {
         "basePath": "",
         "bodyTimeoutMs": 10000,
         "maxBodyBytes": 262144,
+        "maxServers": 1000,
       }
     `);
   });
