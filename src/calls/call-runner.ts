@@ -23,6 +23,7 @@ export interface CallSubject {
 }
 
 export interface CallReport extends CallSubject {
+  readonly server: string;
   readonly outcome: 'ok' | 'tool_error' | 'failed' | 'aborted';
   readonly durationMs: number;
   readonly attempts: number;
@@ -136,14 +137,18 @@ export class CallRunner {
   ): void {
     const { observation } = call;
     if (observation === undefined && !this.#options.isHeard()) return;
-    const report: CallReport = {
-      ...subject,
+    const { method, name } = subject;
+    // For each call: put together without spreads, which cost more than all the rest of it.
+    const report: { -readonly [Field in keyof CallReport]: CallReport[Field] } = {
+      server: this.#options.server,
+      method,
       outcome,
       durationMs: performance.now() - startedAt,
       attempts: call.attempts,
       cached: call.cached,
-      ...(outcome === 'failed' && { error: asReported(thrown) }),
     };
+    if (name !== undefined) report.name = name;
+    if (outcome === 'failed') report.error = asReported(thrown);
     this.#options.onCall(report);
     observation?.end(report);
   }

@@ -92,7 +92,7 @@ export class McpClient implements AsyncDisposable {
       server: name,
       timeoutMs: this.#settings.callTimeoutMs,
       isHeard: () => this.#events.has('call'),
-      onCall: (report) => this.#events.emit('call', { server: name, ...report }),
+      onCall: (report) => this.#events.emit('call', report),
     });
     const { cache } = this.#settings;
     this.#results = cache ? new ResultCache(cache.maxEntries) : undefined;

@@ -99,7 +99,9 @@ export class Channel implements Transport {
       signal.addEventListener('abort', aborted, { once: true });
       const sent = onProgress === undefined ? params : withProgressToken(params, id);
       observation?.sent({ method, id, sessionId: this.sessionId });
-      void this.#send({ jsonrpc: '2.0', id, method, ...(sent !== undefined && { params: sent }) }, pending);
+      const request: JSONRPCRequest = { jsonrpc: '2.0', id, method };
+      if (sent !== undefined) request.params = sent;
+      void this.#send(request, pending);
     });
   }
 

@@ -14,9 +14,10 @@ export function withTraceContext(context: Context, given: RequestMeta | undefine
   const carrier: Record<string, string> = {};
   if (propagation.fields().length > 0) propagation.inject(context, carrier);
   else injectW3C(context, carrier);
-  const found = KEYS.filter((key) => carrier[key] !== undefined && carrier[key] !== '');
-  if (found.length === 0) return given;
-  return { ...Object.fromEntries(found.map((key) => [key, carrier[key]])), ...given };
+  const meta: Record<string, unknown> = {};
+  for (const key of KEYS) if (carrier[key]) meta[key] = carrier[key];
+  if (Object.keys(meta).length === 0) return given;
+  return given === undefined ? meta : { ...meta, ...given };
 }
 
 /** In the W3C formats, which are those of MCP, where the application has not configured any. */

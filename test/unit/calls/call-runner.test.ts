@@ -57,6 +57,7 @@ describe('a call that succeeds', () => {
     expect(await call).toBe(outcome);
     expect(reports).toStrictEqual([
       {
+        server: 'github',
         method: 'tools/call',
         name: 'charge_card',
         outcome: 'ok',
