@@ -107,7 +107,8 @@ export class CircuitBreaker {
 
   #open(times: number): void {
     const { openMs, maxOpenMs } = this.#options;
-    const durationMs = spread(Math.min(maxOpenMs, openMs * 2 ** times), OPEN_SPREAD);
+    // Whole milliseconds, as timers count: it fires at the very time that callers were told.
+    const durationMs = Math.round(spread(Math.min(maxOpenMs, openMs * 2 ** times), OPEN_SPREAD));
     const timer = setTimeout(() => this.#tryAgain(times), durationMs).unref();
     this.#enter({ state: 'open', until: performance.now() + durationMs, times, timer });
   }

@@ -309,7 +309,7 @@ class Model {
     const { openMs, maxOpenMs } = this.options;
     this.state = 'open';
     this.times = times;
-    this.until = now + Math.min(maxOpenMs, openMs * 2 ** times) * (0.8 + 0.4 * this.random());
+    this.until = now + Math.round(Math.min(maxOpenMs, openMs * 2 ** times) * (0.8 + 0.4 * this.random()));
   }
 
   #close(): void {
