@@ -1,3 +1,4 @@
+import type { KnownSecrets } from '../core/known-secrets.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import { discard } from '../net/body.js';
 import type { HttpFetch, HttpRequest, HttpResponse } from '../net/http.js';
@@ -8,24 +9,30 @@ import type { TokenSource } from './token-source.js';
 /**
  * Sends each request to `origin` with a token of its source; requests to other origins go out as they are. A 401
  * or 403 is answered with at most one more request, and only if there is another token to send.
+ * @param secrets learns each token that goes out, for as long as its request may be under way.
  */
 export function withBearer(
   fetch: HttpFetch,
   sources: { current(signal?: StopSignal): Promise<TokenSource> },
   origin: string,
+  secrets?: KnownSecrets,
 ): HttpFetch {
+  const send = (url: string | URL, request: HttpRequest, token: AccessToken | undefined) => {
+    if (token !== undefined) secrets?.passing(token.token);
+    return fetch(url, authorized(request, token));
+  };
   return async (url, request = {}) => {
     if ((url instanceof URL ? url : new URL(url)).origin !== origin) return fetch(url, request);
     const { signal } = request;
     const source = await sources.current(signal);
     const used = await source.get(signal);
-    const response = await fetch(url, authorized(request, used));
+    const response = await send(url, request, used);
     if (response.ok) source.accepted();
     try {
       const replacement = await replacementFor(source, used, response, signal);
       if (replacement === undefined) return response;
       discard(response);
-      return await fetch(url, authorized(request, replacement));
+      return await send(url, request, replacement);
     } catch (error) {
       discard(response);
       throw error;

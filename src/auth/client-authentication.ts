@@ -1,5 +1,5 @@
 import type * as OpenidClient from 'openid-client';
-import { formEncoded } from '../core/redaction.js';
+import { formEncoded } from '../core/known-secrets.js';
 import type { SigningKey } from './signing-key.js';
 
 /** RFC 6749 section 2.3.1 and OpenID Connect Core section 9, under the names of RFC 7591 section 2. */

@@ -18,7 +18,7 @@ import { type AskAuthorizationServer, oauthHttp } from './oauth-http.js';
 import { requestToken } from './openid.js';
 import { discoverProtectedResource, type ProtectedResource } from './protected-resource.js';
 import { unionOf } from './scopes.js';
-import type { AccessToken, TokenContext } from './token-provider.js';
+import { type AccessToken, knownSecretsOf, type TokenContext } from './token-provider.js';
 
 /** What is asked of the token endpoint, beside what all grants have. */
 export interface Grant {
@@ -64,6 +64,7 @@ export class OAuthClient {
           parameters: { ...parameters, ...grant.parameters },
           scopes: unionOf(this.#usualScopes(context, source), extraScopes),
           resource: this.#resourceFor(context.url, source),
+          secrets: knownSecretsOf(context),
         },
         ask,
       );

@@ -1,3 +1,4 @@
+import { KnownSecrets } from '../core/known-secrets.js';
 import type { AuthorizationServer } from './authorization-server.js';
 import { basicCredentials, type ClientProof, clientAuthentication } from './client-authentication.js';
 import { type AskAuthorizationServer, asTokenResponse, type OAuthAnswer } from './oauth-http.js';
@@ -15,6 +16,8 @@ export interface TokenRequest {
   readonly parameters: Readonly<Record<string, string>>;
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
+  /** Those of the server that the token is for: it may repeat what it was told of the client. */
+  readonly secrets: KnownSecrets | undefined;
 }
 
 /** Parameters of a token request that are no secret; any other may be. */
@@ -37,7 +40,12 @@ const PUBLIC_PARAMETERS = new Set([
  */
 export async function requestToken(request: TokenRequest, ask: AskAuthorizationServer): Promise<AccessToken> {
   const { server, clientId, proof, grantType, scopes } = request;
-  const secrets = secretsOf(clientId, proof);
+  const secrets = new KnownSecrets();
+  const note = (secret: string) => {
+    secrets.add(secret);
+    request.secrets?.passing(secret);
+  };
+  secretsOf(clientId, proof).forEach(note);
   let answer: OAuthAnswer | undefined;
   try {
     const openid = await import('openid-client');
@@ -52,7 +60,7 @@ export async function requestToken(request: TokenRequest, ask: AskAuthorizationS
     // The deadline is that of `ask`.
     configuration.timeout = 0;
     configuration[openid.customFetch] = async (url, { method, headers, body }) => {
-      secrets.push(...secretsIn(String(body)));
+      secretsIn(String(body)).forEach(note);
       answer = await ask(new URL(url), { method, headers, body: String(body) });
       return asTokenResponse(answer);
     };

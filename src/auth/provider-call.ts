@@ -2,7 +2,13 @@ import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { AuthError, describeThrown, McpFleetError, ofServer } from '../core/errors.js';
 import { problemOfAnswer } from './token-answer.js';
-import type { AccessToken, TokenContext, TokenKeyContext, TokenProvider } from './token-provider.js';
+import {
+  type AccessToken,
+  isForAll,
+  type TokenContext,
+  type TokenKeyContext,
+  type TokenProvider,
+} from './token-provider.js';
 
 const PROVIDER_TIMEOUT_MS = 30_000;
 
@@ -20,7 +26,8 @@ export function callProvider(
     const answer = await provider.getToken({ ...question, signal });
     const problem = problemOfAnswer(answer);
     if (problem !== undefined) throw unusable(problem);
-    return answer;
+    const forAll = typeof answer === 'string' && isForAll(provider) === true;
+    return forAll ? { token: answer, expiresAt: Number.POSITIVE_INFINITY } : answer;
   });
 }
 

@@ -3,7 +3,7 @@ import { ConfigError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { fingerprint } from './fingerprint.js';
 import { problemOfToken } from './token-answer.js';
-import type { TokenProvider } from './token-provider.js';
+import { FOR_ALL, type TokenProvider } from './token-provider.js';
 
 /**
  * A token that somebody else looks after: an API key, or a token from a file, a vault or the current request.
@@ -17,6 +17,7 @@ export function staticToken(token: string | (() => string | Promise<string>)): T
 }
 
 class LiteralToken implements TokenProvider {
+  readonly [FOR_ALL] = true;
   readonly #token: Secret;
 
   constructor(token: string) {
@@ -35,6 +36,7 @@ class LiteralToken implements TokenProvider {
 }
 
 class FunctionToken implements TokenProvider {
+  readonly [FOR_ALL] = false;
   readonly #token: () => string | Promise<string>;
 
   constructor(token: () => string | Promise<string>) {

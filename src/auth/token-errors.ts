@@ -1,6 +1,7 @@
 import { AuthError, type ErrorDetails, McpFleetError } from '../core/errors.js';
 import { withoutText } from '../core/foreign-error.js';
-import { withoutSecrets } from '../core/redaction.js';
+import type { KnownSecrets } from '../core/known-secrets.js';
+import { TextExit } from '../core/text-exit.js';
 import { publicUrl } from '../net/redirects.js';
 import type { OAuthAnswer } from './oauth-http.js';
 
@@ -14,7 +15,7 @@ const TRANSIENT_CODES = new Set(['server_error', 'temporarily_unavailable', 'slo
 export interface FailedTokenRequest {
   readonly tokenUrl: URL;
   /** What the request carried that nobody may see. */
-  readonly secrets: readonly string[];
+  readonly secrets: KnownSecrets;
   /** The HTTP answer, if there was one. */
   readonly answer: OAuthAnswer | undefined;
 }
@@ -75,14 +76,10 @@ function ownErrorIn(error: unknown): McpFleetError | undefined {
 function oauthError({ answer, secrets }: FailedTokenRequest): { code: string | undefined; text: string } {
   const { error: code, error_description: description } = answer?.json ?? {};
   if (typeof code !== 'string' || code === '') return { code: undefined, text: '' };
+  const exit = new TextExit(secrets);
   const explained =
-    typeof description === 'string' && description !== '' ? ` (${printable(description, secrets)})` : '';
-  return { code, text: `, ${printable(code, secrets)}${explained}` };
-}
-
-/** Foreign text, fit to be shown: short, visible, and without the secrets should the server echo them. */
-function printable(text: string, secrets: readonly string[]): string {
-  return withoutSecrets(text, secrets)
-    .replace(/[^\x20-\x7e]+/g, ' ')
-    .slice(0, MAX_TEXT);
+    typeof description === 'string' && description !== ''
+      ? ` (${exit.words(description, { limit: MAX_TEXT })})`
+      : '';
+  return { code, text: `, ${exit.words(code, { limit: MAX_TEXT })}${explained}` };
 }

@@ -1,4 +1,5 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { KnownSecrets } from '../core/known-secrets.js';
 
 /**
  * Where bearer tokens come from. One method is enough; cache, single flight, refresh ahead and retries are the library's.
@@ -76,4 +77,23 @@ export interface TokenContext {
   readonly key?: string;
   /** The server's HTTP client: its limits, its redirect rule, and the user's `fetch` if one was configured. */
   readonly fetch?: FetchLike;
+}
+
+/** Key of the context under which a server's secrets are handed on to our own providers; the same in both builds. */
+export const KNOWN_SECRETS: unique symbol = Symbol.for('mcp-fleet.known-secrets') as never;
+
+/** The secrets of the server that a token is for, where a provider of ours may add its own. */
+export function knownSecretsOf(context: TokenContext): KnownSecrets | undefined {
+  return (context as { [KNOWN_SECRETS]?: KnownSecrets })[KNOWN_SECRETS];
+}
+
+/**
+ * Of a provider of ours: whether its plain strings are one token for all requests, or one for each caller. The same in
+ * both builds.
+ */
+export const FOR_ALL: unique symbol = Symbol.for('mcp-fleet.token-for-all') as never;
+
+/** `undefined` where the provider does not say, as those of users. */
+export function isForAll(provider: TokenProvider): boolean | undefined {
+  return (provider as { [FOR_ALL]?: boolean })[FOR_ALL];
 }

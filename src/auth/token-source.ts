@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { abortable } from '../core/abort.js';
 import { AuthError, McpFleetError } from '../core/errors.js';
+import type { KnownSecrets } from '../core/known-secrets.js';
 import { SingleFlight } from '../core/single-flight.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import { BackgroundTimer } from './background-timer.js';
@@ -9,12 +10,11 @@ import { type Challenge, withScopes } from './challenge.js';
 import { FailureMemory } from './failure-memory.js';
 import { HeldToken } from './held-token.js';
 import { callProvider } from './provider-call.js';
-import { RecentTokens } from './recent-tokens.js';
 import { RejectionLimit } from './rejection-limit.js';
 import { unionOf } from './scopes.js';
 import { StepUp } from './step-up.js';
 import { restated } from './token-errors.js';
-import type { AccessToken, TokenContext, TokenProvider } from './token-provider.js';
+import { type AccessToken, KNOWN_SECRETS, type TokenContext, type TokenProvider } from './token-provider.js';
 
 export interface TokenSourceOptions {
   provider: TokenProvider;
@@ -22,6 +22,8 @@ export interface TokenSourceOptions {
   server: string;
   url: URL;
   fetch?: FetchLike | undefined;
+  /** Learns each token, so that none is repeated in a message. */
+  secrets?: KnownSecrets | undefined;
   /** Whose tokens they are, for a provider that acts for many. Such tokens are renewed on use, not by a timer. */
   key?: string | undefined;
   /** Ends this source, and others that share it. @default its own */
@@ -54,7 +56,6 @@ export class TokenSource {
   readonly #failures = new FailureMemory();
   readonly #rejections = new RejectionLimit();
   readonly #stepUp = new StepUp();
-  readonly #recent = new RecentTokens();
   readonly #refreshAhead = new BackgroundTimer();
   #flying = false;
   /** Kept between requests; never while `#asksEachTime`. */
@@ -73,17 +74,13 @@ export class TokenSource {
 
   /** Epoch milliseconds of the expiry of the token that is kept, if there is one that says so. */
   get expiresAt(): number | undefined {
-    return this.#held?.token.expiresAt;
+    const { expiresAt } = this.#held?.token ?? {};
+    return Number.isFinite(expiresAt) ? expiresAt : undefined;
   }
 
   /** Each request asks for a token of its own, perhaps of another user: what it brings must not be shared. */
   get isPerRequest(): boolean {
     return this.#asksEachTime;
-  }
-
-  /** Tokens in use now or lately, for taking them out of foreign texts. */
-  knownSecrets(): string[] {
-    return this.#recent.list();
   }
 
   /**
@@ -226,13 +223,14 @@ export class TokenSource {
   }
 
   async #ask(question: Question): Promise<Answer> {
-    const { provider, server, url, fetch, key } = this.#options;
+    const { provider, server, url, fetch, key, secrets } = this.#options;
     const context = {
       server,
       url: new URL(url),
       ...question,
       ...(key !== undefined && { key }),
       ...(fetch !== undefined && { fetch }),
+      ...(secrets !== undefined && { [KNOWN_SECRETS]: secrets }),
     };
     try {
       return this.#accept(question, await callProvider(provider, context, this.#closing.signal));
@@ -261,8 +259,9 @@ export class TokenSource {
       this.#stepUp.succeeded(challenge?.scopes);
     }
     this.#schedule(this.#held.refreshAt);
-    this.#recent.add(token.token);
-    this.#announce({ reason, ...(token.expiresAt !== undefined && { expiresAt: token.expiresAt }) });
+    this.#options.secrets?.passing(token.token);
+    const expires = token.expiresAt !== undefined && Number.isFinite(token.expiresAt);
+    this.#announce({ reason, ...(expires && { expiresAt: token.expiresAt as number }) });
     return { shared: true, token };
   }
 
@@ -273,7 +272,7 @@ export class TokenSource {
     this.#challenge = undefined;
     this.#asksEachTime = true;
     this.#lastPlain = answer;
-    if (answer !== undefined) this.#recent.add(answer);
+    if (answer !== undefined) this.#options.secrets?.passing(answer);
     if (changed || reason !== 'initial') this.#announce({ reason });
     return { shared: false, token: answer === undefined ? undefined : { token: answer } };
   }

@@ -7,8 +7,6 @@ import { TokenSource, type TokenSourceOptions } from './token-source.js';
 
 /** Users whose tokens are kept; the one who was longest away makes room. */
 const MOST_KEYS = 1_000;
-/** Of so many users, the latest ones, tokens are taken out of foreign texts: more than have requests under way. */
-const MOST_REDACTED = 256;
 
 /** The tokens for one server: one source for all requests, or one for each key that the provider gives to them. */
 export class TokenSources {
@@ -45,12 +43,6 @@ export class TokenSources {
   /** Requests may be of different users: what one brings must not be shared. */
   get isPerRequest(): boolean {
     return this.#options.provider.key !== undefined || this.#common.isPerRequest;
-  }
-
-  /** Tokens in use now or lately, for taking them out of foreign texts. */
-  knownSecrets(): string[] {
-    const latest = [...this.#byKey.values()].slice(0, MOST_REDACTED);
-    return [this.#common, ...latest].flatMap((source) => source.knownSecrets());
   }
 
   /** Fetches a new token now, for whoever calls this. @throws {AuthError} `TOKEN_FAILED` */

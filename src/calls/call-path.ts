@@ -16,7 +16,7 @@ export interface CallPathOptions<Session> {
   /** The session there is, or the outcome of the attempt to get one. */
   ready(signal: StopSignal): Promise<Session>;
   /** What the end of an attempt says of the server. */
-  onSign(sign: Sign): void;
+  onSign(sign: Sign, thrown?: unknown): void;
 }
 
 /**
@@ -61,7 +61,7 @@ export class CallPath<Session> {
       return result;
     } catch (error) {
       if (error instanceof McpFleetError) this.#pause.note(error);
-      onSign(signOf(error));
+      onSign(signOf(error), error);
       throw error;
     }
   }

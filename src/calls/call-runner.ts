@@ -9,6 +9,7 @@ import {
   ofServer,
   TimeoutError,
 } from '../core/errors.js';
+import type { TextExit } from '../core/text-exit.js';
 import { beginObservation, type CallObserver } from './call-observer.js';
 import type { CallOptions } from './call-options.js';
 import { worseDelivery } from './delivery.js';
@@ -38,6 +39,8 @@ export interface CallRunnerOptions {
   /** Whether anybody wants to know how calls end. */
   isHeard(): boolean;
   onCall(report: CallReport): void;
+  /** The way by which errors leave. */
+  exit: TextExit;
 }
 
 /**
@@ -108,8 +111,8 @@ export class CallRunner {
   #outward(thrown: unknown, subject: CallSubject, call: RunningCall): unknown {
     // What an interceptor throws is the host's own, and stays as it is.
     if (!(thrown instanceof McpFleetError)) return thrown;
-    const { server } = this.#options;
-    const error = ofServer(thrown, server);
+    const { server, exit } = this.#options;
+    const error = exit.error(ofServer(thrown, server));
     if (error instanceof TimeoutError) {
       const delivery = worseDelivery(call.delivery, error.delivery ?? 'not-sent');
       if (delivery === error.delivery) return error;

@@ -1,5 +1,5 @@
 import { spread } from '../core/backoff.js';
-import { CircuitOpenError } from '../core/errors.js';
+import { CircuitOpenError, type McpFleetError } from '../core/errors.js';
 
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
@@ -50,6 +50,8 @@ export class CircuitBreaker {
   readonly #hooks: CircuitBreakerHooks;
   #state: State;
   #stopped = false;
+  /** What opened it. */
+  #lastFailure: McpFleetError | undefined;
 
   constructor(options: Required<CircuitBreakerOptions>, hooks: CircuitBreakerHooks) {
     this.#options = options;
@@ -74,8 +76,11 @@ export class CircuitBreaker {
 
   /** The error for those who are not let through. */
   refusal(): CircuitOpenError {
-    return new CircuitOpenError('The server failed too often; it is not asked for now', {
+    const cause = this.#lastFailure;
+    const last = cause === undefined ? '' : `; the last failure: ${cause.message}`;
+    return new CircuitOpenError(`The server failed too often, and is not asked for now${last}`, {
       retryAfterMs: this.retryAfterMs,
+      cause,
     });
   }
 
@@ -85,7 +90,9 @@ export class CircuitBreaker {
     this.#state.window.add(true);
   }
 
-  failed(): void {
+  /** @param failure what went wrong, for those who are refused because of it */
+  failed(failure?: McpFleetError): void {
+    this.#lastFailure = failure ?? this.#lastFailure;
     if (this.#state.state !== 'closed') return;
     const { consecutiveFailures, failureRatio, minimumCalls } = this.#options;
     this.#state.failuresInARow++;

@@ -90,6 +90,8 @@ async function mayFollow(
       const first = !call.resentToNewSession;
       call.resentToNewSession = true;
       if (first) return true;
+      // A server may forget what it has run: a second time is once too often.
+      if (repeatability === 'tool') return false;
     }
   }
   if (options === false || call.attempts >= options.attempts) return false;

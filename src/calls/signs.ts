@@ -14,16 +14,17 @@ export type Sign = 'alive' | 'failing' | 'nothing';
  *
  * | end | says |
  * |---|---|
- * | an answer, `isError` and JSON-RPC errors included; HTTP 4xx, 401 and 429 too; a session forgotten | `alive` |
- * | transport failure, timeout, lost or unreadable answer, HTTP 5xx | `failing` |
+ * | an answer, `isError`, JSON-RPC errors and unreadable ones included; HTTP 4xx, 401 and 429 too; a session forgotten; too large an answer | `alive` |
+ * | transport failure, timeout, lost answer, an answer of something else than an MCP server, HTTP 5xx | `failing` |
  * | the caller gave up, no token could be had, a local fault, the breaker or queue refused | `nothing` |
  */
 export function signOf(thrown: unknown): Sign {
   if (thrown instanceof TimeoutError) return 'failing';
   if (thrown instanceof AuthError) return thrown.code === 'TOKEN_FAILED' ? 'nothing' : 'alive';
   if (thrown instanceof ConnectionError) {
-    // Only a server that answers can refuse.
-    if (thrown.delivery === 'rejected') return 'alive';
+    // Only a server that is there can refuse and answer, in whatever way.
+    if (thrown.delivery === 'rejected' || thrown.delivery === 'answered') return 'alive';
+    if (thrown.code === 'RESPONSE_TOO_LARGE') return 'alive';
     if (thrown.httpStatus !== undefined && thrown.httpStatus < 500 && thrown.code !== 'PROTOCOL_ERROR')
       return 'alive';
     return isLocalFault(thrown) ? 'nothing' : 'failing';

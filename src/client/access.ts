@@ -1,21 +1,39 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { withBearer } from '../auth/bearer-fetch.js';
-import { RecentTokens } from '../auth/recent-tokens.js';
 import type { TokenRefresh } from '../auth/token-source.js';
 import { TokenSources } from '../auth/token-sources.js';
-import { withoutSecrets } from '../core/redaction.js';
+import { KnownSecrets } from '../core/known-secrets.js';
+import { loaded } from '../core/loaded.js';
+import { TextExit } from '../core/text-exit.js';
 import { type AddressGuard, addressGuardOf } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
 import type { SessionTarget } from '../session/open.js';
 import type { Session, SessionObserver } from '../session/session.js';
+import { Stderr } from '../session/transports/stderr.js';
+import { configuredSecrets } from './configured-secrets.js';
 import { type HttpPath, httpPath } from './http-path.js';
 import { type ServerSettings, targetOf } from './options.js';
 import type { ServerConfig } from './server-config.js';
 
-/** How one server is reached: its target, its HTTP path, its tokens. Opens sessions. */
+/** Tokens that requests under way may have sent: each sends two at most, and some wait for nobody. */
+const SECRETS_PER_CALL = 2;
+const LEAST_PASSING_SECRETS = 256;
+
+export interface ServerAccessHooks {
+  onRefresh(refresh: TokenRefresh): void;
+  /** A line of a process's stderr; wanted only where `isStderrHeard` says so. */
+  onStderr(line: string): void;
+  isStderrHeard(): boolean;
+}
+
+/** How one server is reached: its target, its HTTP path, its tokens, its secrets. Opens sessions. */
 export class ServerAccess {
   readonly tokens: TokenSources | undefined;
   readonly target: SessionTarget;
+  /** The way by which all text that concerns this server leaves. */
+  readonly exit: TextExit;
+  readonly secrets: KnownSecrets;
+  readonly stderr: Stderr;
   readonly #server: string;
   readonly #settings: ServerSettings;
   readonly #http: HttpPath;
@@ -23,23 +41,26 @@ export class ServerAccess {
   /** What attempts to connect have left behind, and is being ended. */
   readonly #endings = new Set<Promise<void>>();
   readonly #guard: AddressGuard | undefined;
-  /** Tokens of the interactive flow, which keeps them to itself. */
-  readonly #sent = new RecentTokens();
 
-  constructor(
-    server: string,
-    config: ServerConfig,
-    settings: ServerSettings,
-    onRefresh: (refresh: TokenRefresh) => void,
-  ) {
+  constructor(server: string, config: ServerConfig, settings: ServerSettings, hooks: ServerAccessHooks) {
     this.#server = server;
     this.#settings = settings;
     this.target = targetOf(config);
+    this.secrets = new KnownSecrets(
+      Math.max(LEAST_PASSING_SECRETS, SECRETS_PER_CALL * settings.maxConcurrency),
+    );
+    for (const secret of configuredSecrets(this.target)) this.secrets.add(secret);
+    this.exit = new TextExit(this.secrets);
+    this.stderr = new Stderr({
+      exit: this.exit,
+      isHeard: () => hooks.isStderrHeard(),
+      onLine: (line) => hooks.onStderr(line),
+    });
     this.#guard = addressGuardOf(config);
-    this.#http = httpPath(settings.fetch, settings.connectTimeoutMs, this.#guard);
+    this.#http = httpPath(settings, this.#guard);
     this.#fetch = this.#http.fetch;
     if ('oauth' in config && config.oauth !== undefined)
-      this.#fetch = rememberingTokens(this.#fetch, this.#sent);
+      this.#fetch = rememberingTokens(this.#fetch, this.secrets);
     if ('url' in this.target && 'auth' in config && config.auth !== undefined) {
       const { url } = this.target;
       this.tokens = new TokenSources({
@@ -47,16 +68,17 @@ export class ServerAccess {
         server,
         url,
         fetch: this.#http.fetch as FetchLike,
-        onRefresh,
+        secrets: this.secrets,
+        onRefresh: hooks.onRefresh,
       });
-      this.#fetch = withBearer(this.#http.fetch, this.tokens, url.origin);
+      this.#fetch = withBearer(this.#http.fetch, this.tokens, url.origin, this.secrets);
     }
   }
 
   /** @throws {McpFleetError} or the signal's reason */
   async open(observer: SessionObserver, signal: AbortSignal): Promise<Session> {
-    const { openSession } = await import('../session/open.js');
-    const { clientInfo, handlers = {}, maxResponseBytes } = this.#settings;
+    const { openSession } = await loaded(import('../session/open.js'));
+    const { clientInfo, handlers = {}, maxResponseBytes, proxy } = this.#settings;
     return openSession(this.target, {
       server: this.#server,
       clientInfo,
@@ -68,7 +90,10 @@ export class ServerAccess {
       // One handshake is one caller's.
       tokens: this.target.type === 'ws' ? await this.tokens?.current(signal) : undefined,
       maxResponseBytes,
-      redact: (text) => this.#redact(text),
+      proxy,
+      exit: this.exit,
+      onSecret: (secret) => this.secrets.passing(secret),
+      stderr: this.stderr,
       onEnding: (ending) => {
         this.#endings.add(ending);
         void ending.finally(() => this.#endings.delete(ending));
@@ -78,33 +103,16 @@ export class ServerAccess {
 
   async close(): Promise<void> {
     this.tokens?.close();
-    await Promise.all(this.#endings);
+    await Promise.allSettled(this.#endings);
     await this.#http.close();
   }
-
-  /** `text` without what this server's configuration and tokens must keep to themselves, in any usual encoding. */
-  #redact(text: string): string {
-    const { target } = this;
-    return withoutSecrets(text, [
-      ...('headers' in target ? Object.values(target.headers).flatMap(withoutScheme) : []),
-      ...('env' in target ? Object.values(target.env) : []),
-      ...('url' in target ? [...target.url.searchParams.values()] : []),
-      ...(this.tokens?.knownSecrets() ?? []),
-      ...this.#sent.list(),
-    ]);
-  }
 }
 
-/** Notes the bearer tokens that go out. */
-function rememberingTokens(fetch: HttpFetch, sent: RecentTokens): HttpFetch {
+/** Notes the bearer tokens that go out: the interactive flow keeps them to itself. */
+function rememberingTokens(fetch: HttpFetch, secrets: KnownSecrets): HttpFetch {
   return (url, request) => {
     const { authorization = '' } = request?.headers ?? {};
-    if (/^bearer /i.test(authorization)) sent.add(authorization.slice('bearer '.length));
+    if (/^bearer /i.test(authorization)) secrets.passing(authorization.slice('bearer '.length));
     return fetch(url, request);
   };
-}
-
-/** Servers repeat a token without the word before it. */
-function withoutScheme(header: string): string[] {
-  return [header, header.replace(/^(basic|bearer) +/i, '')];
 }

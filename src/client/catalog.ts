@@ -3,16 +3,27 @@ import { RunningCall } from '../calls/running-call.js';
 import { wait } from '../core/abort.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { Deadline } from '../core/deadline.js';
-import { ConnectionError, type McpFleetError } from '../core/errors.js';
+import { ConnectionError, McpFleetError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { ListEntries, ListKind, ListPage } from '../session/session.js';
 
-const MAX_PAGES = 100;
-/** Entries of one list that are kept. */
-const MAX_ENTRIES = 1_000;
-/** Several changes in a row are one. */
+/** Entries of one list that are kept, and about so many characters of JSON. */
+const MAX_ENTRIES = 20_000;
+const MAX_CHARACTERS = 67_108_864;
+/** Pages of one list, each with an entry at least. */
+const MAX_PAGES = 10_000;
+/** Pages in a row that bring nothing new, after which a list counts as read. */
+const MAX_EMPTY_PAGES = 10;
+/** Of the time for a list, what is left for its answer when a server has ever more pages. */
+const TIME_FOR_ANSWER = 0.1;
+/** A list that could not be read to its end is known for so long. */
+const TRUNCATED_TTL_MS = 30_000;
+/** Several changes in a row are one; a server that says so again and again is asked less often each time. */
 const CHANGE_SETTLES_MS = 100;
+const LONGEST_SETTLING_MS = 10_000;
+/** After so long without a change, the next one is read at once again. */
+const CALM_AFTER_MS = 30_000;
 
 /** Which lists a `list_changed` speaks of. */
 const LISTS_OF = {
@@ -36,6 +47,8 @@ export interface CatalogOptions {
     cursor: string | undefined,
     call: RunningCall,
   ): Promise<ListPage<ListEntries[Kind]>>;
+  /** Whether a tool exists for callers. */
+  isAllowed(name: string): boolean;
   timeoutMs: number;
   /** How long a list stays known without a `list_changed`: servers may change without saying so. */
   ttlMs: number;
@@ -57,11 +70,13 @@ export interface CatalogRequest {
 
 type Entry = ListEntries[ListKind];
 
-/** A whole list, as it was read. */
+/** A list, as it was read. */
 export interface KnownList<Kind extends ListKind = ListKind> {
   readonly entries: readonly ListEntries[Kind][];
   /** By name; resources by URI. */
   readonly byKey: ReadonlyMap<string, ListEntries[Kind]>;
+  /** Why it is not the whole list, where it is not. */
+  readonly truncated: McpFleetError | undefined;
   /** On the monotonic clock. */
   readonly readAt: number;
 }
@@ -75,11 +90,20 @@ interface Shelf {
   reading?: RunningCall;
 }
 
+/** When a list that changes is read again. */
+interface Settling {
+  readonly flight: SingleFlight<void>;
+  delayMs: number;
+  changedAt: number;
+  /** It changed once more since the reading began. */
+  isDue: boolean;
+}
+
 /** The lists of one server: read whole, remembered until told otherwise, compared when they change. */
 export class Catalog {
   readonly #options: CatalogOptions;
   readonly #shelves = new Map<ListKind, Shelf>();
-  readonly #settling = new Map<CatalogKind, SingleFlight<void>>();
+  readonly #settling = new Map<CatalogKind, Settling>();
   readonly #closing = new AbortController();
 
   constructor(options: CatalogOptions) {
@@ -89,8 +113,9 @@ export class Catalog {
   /** The list if it is known. */
   known<Kind extends ListKind>(kind: Kind): KnownList<Kind> | undefined {
     const { known } = this.#shelf(kind);
-    if (known === undefined || performance.now() >= known.readAt + this.#options.ttlMs) return undefined;
-    return known as KnownList<Kind>;
+    if (known === undefined) return undefined;
+    const ttlMs = known.truncated === undefined ? this.#options.ttlMs : TRUNCATED_TTL_MS;
+    return performance.now() >= known.readAt + ttlMs ? undefined : (known as KnownList<Kind>);
   }
 
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
@@ -115,6 +140,11 @@ export class Catalog {
     return this.#shelf(kind).seen?.entries.length;
   }
 
+  /** Why the list that was last read was not the whole one. */
+  truncation(kind: ListKind): McpFleetError | undefined {
+    return this.#shelf(kind).seen?.truncated;
+  }
+
   /** Nothing is known any more; a reading under way is not taken for news. */
   forget(kinds: readonly ListKind[] = [...this.#shelves.keys()]): void {
     for (const kind of kinds)
@@ -126,22 +156,35 @@ export class Catalog {
     const wanted = LISTS_OF[kind].filter((list) => this.#shelf(list).seen !== undefined);
     this.forget(LISTS_OF[kind]);
     if (wanted.length === 0) return;
-    const settling = this.#settling.get(kind) ?? new SingleFlight();
+    const settling = this.#settling.get(kind) ?? {
+      flight: new SingleFlight(),
+      delayMs: CHANGE_SETTLES_MS,
+      changedAt: performance.now(),
+      isDue: true,
+    };
     this.#settling.set(kind, settling);
-    settling.run(() => this.#readAgain(kind, wanted)).catch(() => {});
+    settling.isDue = true;
+    settling.flight.run(() => this.#readAgain(settling, wanted)).catch(() => {});
   }
 
   close(): void {
     this.#closing.abort();
   }
 
-  async #readAgain(kind: CatalogKind, lists: readonly ListKind[]): Promise<void> {
+  /** Whoever asks meanwhile reads the list at once: only what nobody asked for waits. */
+  async #readAgain(settling: Settling, lists: readonly ListKind[]): Promise<void> {
     const { signal } = this.#closing;
-    await wait(CHANGE_SETTLES_MS, signal);
-    // What is said from here on is another change.
-    this.#settling.delete(kind);
-    for (const list of lists) {
-      await this.get(list, { signal }).catch((error) => signal.aborted || this.#options.onError(error));
+    while (settling.isDue) {
+      const now = performance.now();
+      if (now - settling.changedAt >= CALM_AFTER_MS) settling.delayMs = CHANGE_SETTLES_MS;
+      settling.changedAt = now;
+      const { delayMs } = settling;
+      settling.delayMs = Math.min(delayMs * 2, LONGEST_SETTLING_MS);
+      await wait(delayMs, signal);
+      settling.isDue = false;
+      for (const list of lists) {
+        await this.get(list, { signal }).catch((error) => signal.aborted || this.#options.onError(error));
+      }
     }
   }
 
@@ -156,8 +199,12 @@ export class Catalog {
     const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
     try {
       shelf.reading = new RunningCall(deadline, observation);
-      const byKey = this.#byKey(kind, await this.#pages(kind, shelf.reading));
-      const list: KnownList = { entries: [...byKey.values()], byKey, readAt: performance.now() };
+      const { byKey, truncated } = await this.#pages(kind, shelf.reading, timeoutMs * TIME_FOR_ANSWER);
+      if (kind === 'tools') {
+        for (const name of byKey.keys()) if (!this.#options.isAllowed(name)) byKey.delete(name);
+      }
+      const entries = [...byKey.values()];
+      const list: KnownList = { entries, byKey, truncated, readAt: performance.now() };
       const { seen } = shelf;
       shelf.seen = shelf.known = list;
       if (seen !== undefined && this.#shelves.get(kind) === shelf) this.#tell(kind, seen, list);
@@ -167,38 +214,31 @@ export class Catalog {
     }
   }
 
-  async #pages(kind: ListKind, call: RunningCall): Promise<Entry[]> {
-    const entries: Entry[] = [];
-    const cursors = new Set<string>();
+  /** What was read stays read: a page that fails costs what comes after it. */
+  async #pages(
+    kind: ListKind,
+    call: RunningCall,
+    spareMs: number,
+  ): Promise<{ byKey: Map<string, Entry>; truncated: McpFleetError | undefined }> {
+    const reading = new Reading(kind);
     let cursor: string | undefined;
-    for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const page = await this.#options.page(kind, cursor, call);
-      entries.push(...page.entries);
-      for (const rejected of page.rejected) this.#options.onError(unlisted(kind, rejected));
-      cursor = page.nextCursor;
-      if (entries.length > MAX_ENTRIES) {
-        this.#options.onError(
-          unlisted(kind, `there are more than ${MAX_ENTRIES}; the others are left out too`),
-        );
-        return entries.slice(0, MAX_ENTRIES);
+    do {
+      let page: ListPage<Entry>;
+      try {
+        page = await this.#options.page(kind, cursor, call);
+      } catch (error) {
+        if (cursor === undefined || !(error instanceof McpFleetError) || this.#closing.signal.aborted)
+          throw error;
+        reading.end(`a page of it cannot be read: ${error.message}`, error);
+        break;
       }
-      if (cursor === undefined) return entries;
-      if (cursors.has(cursor)) throw unlistable(kind, 'the server repeats a cursor');
-      cursors.add(cursor);
-    }
-    throw unlistable(kind, `it has more than ${MAX_PAGES} pages`);
-  }
-
-  /** Names are keys: of two entries with one name the first counts. */
-  #byKey(kind: ListKind, entries: readonly Entry[]): Map<string, Entry> {
-    const byKey = new Map<string, Entry>();
-    for (const entry of entries) {
-      const key = keyOf(entry);
-      if (byKey.has(key))
-        this.#options.onError(unlisted(kind, `${JSON.stringify(key.slice(0, 100))}: listed twice`));
-      else byKey.set(key, entry);
-    }
-    return byKey;
+      reading.add(page);
+      cursor = page.nextCursor;
+      if (cursor !== undefined && call.deadline.remainingMs <= spareMs)
+        reading.end('its pages take too long');
+    } while (cursor !== undefined && reading.truncated === undefined);
+    for (const error of reading.reports()) this.#options.onError(error);
+    return reading;
   }
 
   #tell(list: ListKind, before: KnownList, after: KnownList): void {
@@ -225,20 +265,92 @@ export class Catalog {
   }
 }
 
+/** One list while its pages come, within bounds. */
+class Reading {
+  readonly byKey = new Map<string, Entry>();
+  truncated: McpFleetError | undefined;
+  readonly #kind: ListKind;
+  readonly #cursors = new Set<unknown>();
+  readonly #leftOut = { count: 0, first: [] as string[] };
+  #twice = 0;
+  #firstTwice = '';
+  #characters = 0;
+  #pages = 0;
+  #emptyPages = 0;
+
+  constructor(kind: ListKind) {
+    this.#kind = kind;
+  }
+
+  add(page: ListPage<Entry>): void {
+    const before = this.byKey.size;
+    this.#leftOut.count += page.rejected.count;
+    if (this.#leftOut.first.length === 0) this.#leftOut.first.push(...page.rejected.first);
+    this.#characters += page.characters;
+    for (const entry of page.entries) {
+      if (this.byKey.size === MAX_ENTRIES) break;
+      this.#addEntry(entry);
+    }
+    this.#emptyPages = this.byKey.size > before ? 0 : this.#emptyPages + 1;
+    const fault = this.#faultWith(page);
+    if (fault !== undefined) this.end(fault);
+    this.#cursors.add(page.nextCursor);
+  }
+
+  /** Why no other page is to be read, beside that there is none. */
+  #faultWith({ entries, nextCursor }: ListPage<Entry>): string | undefined {
+    const isFull = this.byKey.size === MAX_ENTRIES;
+    if (isFull && (nextCursor !== undefined || !this.byKey.has(keyOf(entries.at(-1) as Entry))))
+      return `there are more than ${MAX_ENTRIES} entries`;
+    if (nextCursor === undefined) return undefined;
+    if (this.#characters > MAX_CHARACTERS) return `it is larger than ${MAX_CHARACTERS} characters`;
+    if (++this.#pages >= MAX_PAGES) return `it has more than ${MAX_PAGES} pages`;
+    if (this.#emptyPages >= MAX_EMPTY_PAGES) return 'page after page brings nothing new';
+    if (this.#cursors.has(nextCursor)) return 'the server repeats a cursor';
+    return undefined;
+  }
+
+  end(why: string, cause?: McpFleetError): void {
+    const message = `The list of ${this.#kind} is not complete: ${why}`;
+    this.truncated ??= new ConnectionError('PROTOCOL_ERROR', message, {
+      delivery: 'answered',
+      retryable: cause?.retryable,
+      cause,
+    });
+  }
+
+  /** What there is to report, one report for each kind of fault. */
+  reports(): McpFleetError[] {
+    const { count, first } = this.#leftOut;
+    const more = count > first.length ? ', …' : '';
+    return [
+      ...(count > 0
+        ? [fault(`${entries(count)} of the list of ${this.#kind} left out: ${first.join(', ')}${more}`)]
+        : []),
+      ...(this.#twice > 0
+        ? [fault(`${entries(this.#twice)} of the list of ${this.#kind} listed twice: ${this.#firstTwice}`)]
+        : []),
+      ...(this.truncated === undefined ? [] : [this.truncated]),
+    ];
+  }
+
+  /** Names are keys: of two entries with one name the first counts. */
+  #addEntry(entry: Entry): void {
+    const key = keyOf(entry);
+    if (!this.byKey.has(key)) this.byKey.set(key, entry);
+    else if (this.#twice++ === 0) this.#firstTwice = JSON.stringify(key.slice(0, 100));
+  }
+}
+
 function keyOf(entry: Entry): string {
-  if ('uri' in entry) return entry.uri;
   if ('uriTemplate' in entry) return entry.uriTemplate;
-  return entry.name;
+  return 'uri' in entry ? entry.uri : entry.name;
 }
 
-function unlistable(kind: ListKind, why: string): ConnectionError {
-  return new ConnectionError('PROTOCOL_ERROR', `The list of ${kind} cannot be read: ${why}`, {
-    delivery: 'answered',
-  });
+function entries(count: number): string {
+  return count === 1 ? 'An entry' : `${count} entries`;
 }
 
-function unlisted(kind: ListKind, why: string): McpFleetError {
-  return new ConnectionError('PROTOCOL_ERROR', `An entry of the list of ${kind} was left out: ${why}`, {
-    delivery: 'answered',
-  });
+function fault(message: string): ConnectionError {
+  return new ConnectionError('PROTOCOL_ERROR', message, { delivery: 'answered' });
 }

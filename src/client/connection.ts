@@ -1,3 +1,4 @@
+import { abortable } from '../core/abort.js';
 import { fullJitter } from '../core/backoff.js';
 import { Deadline } from '../core/deadline.js';
 import { asFleetError, McpFleetError, notSent, TimeoutError } from '../core/errors.js';
@@ -28,6 +29,14 @@ type State =
   | { readonly status: 'reconnecting'; readonly error: McpFleetError; readonly timer?: NodeJS.Timeout }
   | { readonly status: 'failed'; readonly error: McpFleetError; readonly until: number };
 
+/** How long things may take before the first session. Milliseconds. */
+export interface FirstStart {
+  /** How long {@link Connection.connect} waits. */
+  readonly waitMs: number;
+  /** When an attempt is given up, and another one begins. */
+  readonly attemptMs: number;
+}
+
 /** Somebody who waits for a session that others are to open. */
 interface Waiter {
   /** For a server that was there before: not for the next attempt, but for one that succeeds. */
@@ -39,6 +48,10 @@ interface Waiter {
 export interface ConnectionOptions {
   open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
   connectTimeoutMs: number;
+  /** A server that is installed or pulled when it is first started needs longer, once. */
+  firstStart: FirstStart;
+  /** What the server's process said last, for the end of a message. */
+  lastWords(): string;
   /** How an attempt to connect ended; once for each, however many waited for it. */
   onAttempt(failure: McpFleetError | undefined): void;
   onStatus(change: { status: ServerStatus; previous: ServerStatus; error?: McpFleetError }): void;
@@ -93,19 +106,28 @@ export class Connection {
     const state = this.#state;
     if ('session' in state) return state.session;
     if (state.status === 'failed' && performance.now() < state.until) throw state.error;
-    if (state.status !== 'reconnecting') return this.connect(signal);
+    if (state.status !== 'reconnecting') return this.#join(signal);
     const persistent = this.#lastSession !== undefined;
     // At first there is no reason to let callers wait for the backoff; later they must not defeat it.
     if (this.#failures <= (persistent ? 1 : PROMPT_ATTEMPTS)) this.#tryNow();
     return this.#next(persistent, signal);
   }
 
-  /** As {@link ready}, but tries now, also where only a person could help: perhaps one did. */
+  /**
+   * As {@link ready}, but tries now, also where only a person could help: perhaps one did. Waits no longer than
+   * `connectTimeoutMs`; a first start goes on meanwhile.
+   */
   async connect(signal: StopSignal): Promise<Session> {
-    if ('session' in this.#state) return this.#state.session;
-    if (this.#state.status === 'closed')
-      throw new McpFleetError('CLOSED', 'The client is closed', { delivery: 'not-sent' });
-    return this.#attempt.run(() => this.#open(), signal);
+    const { waitMs, attemptMs } = this.#limits;
+    if (waitMs >= attemptMs) return this.#join(signal);
+    const deadline = new Deadline({ timeoutMs: waitMs });
+    try {
+      return await abortable(this.#join(signal), deadline.signal);
+    } catch (error) {
+      throw error === deadline.signal.reason ? this.#notConnected(waitMs, error) : error;
+    } finally {
+      deadline[Symbol.dispose]();
+    }
   }
 
   async close(): Promise<void> {
@@ -129,7 +151,7 @@ export class Connection {
     if (!('session' in this.#state) || this.#state.session !== session) return;
     if (tooOften) {
       this.#lost(session, error);
-      void session.close();
+      void session.close(error);
     } else {
       this.#enter({ status: 'unhealthy', session, since: this.#state.since, error });
     }
@@ -140,6 +162,32 @@ export class Connection {
     const state = this.#state;
     if (state.status !== 'unhealthy' || state.session !== session) return;
     this.#enter({ status: 'ready', session, since: state.since });
+  }
+
+  /** Begins an attempt to connect, or joins the one under way. */
+  async #join(signal: StopSignal): Promise<Session> {
+    if ('session' in this.#state) return this.#state.session;
+    if (this.#state.status === 'closed')
+      throw new McpFleetError('CLOSED', 'The client is closed', { delivery: 'not-sent' });
+    try {
+      return await this.#attempt.run(() => this.#open(), signal);
+    } catch (error) {
+      if (!(error instanceof TimeoutError) || error !== signal.reason) throw error;
+      // Whose time is up learns what took it.
+      const what = `${error.message}: the server is still starting${this.#options.lastWords()}`;
+      throw new TimeoutError(error.timeoutMs, what, { delivery: 'not-sent', cause: error });
+    }
+  }
+
+  get #limits(): FirstStart {
+    const { connectTimeoutMs, firstStart } = this.#options;
+    if (this.#lastSession === undefined) return firstStart;
+    return { waitMs: connectTimeoutMs, attemptMs: connectTimeoutMs };
+  }
+
+  #notConnected(ms: number, cause: unknown): TimeoutError {
+    const what = `Not connected within ${ms} ms (connectTimeoutMs)${this.#options.lastWords()}`;
+    return notSent(new TimeoutError(ms, what, { cause }));
   }
 
   #next(persistent: boolean, signal: StopSignal): Promise<Session> {
@@ -175,8 +223,8 @@ export class Connection {
     if (this.#state.status === 'idle' || this.#state.status === 'failed')
       this.#enter({ status: 'connecting' });
     if (this.#state.status === 'reconnecting') clearTimeout(this.#state.timer);
-    const { connectTimeoutMs } = this.#options;
-    const deadline = new Deadline({ timeoutMs: connectTimeoutMs, signal: this.#closing.signal });
+    const { attemptMs } = this.#limits;
+    const deadline = new Deadline({ timeoutMs: attemptMs, signal: this.#closing.signal });
     try {
       let opened: Session | undefined;
       let over: McpFleetError | undefined;
@@ -198,11 +246,7 @@ export class Connection {
       return session;
     } catch (error) {
       const reason =
-        error instanceof TimeoutError
-          ? new TimeoutError(connectTimeoutMs, `Not connected within ${connectTimeoutMs} ms`, {
-              cause: error.cause,
-            })
-          : asFleetError(error);
+        error instanceof TimeoutError ? this.#notConnected(attemptMs, error.cause) : asFleetError(error);
       // Nothing of what callers want to send has left.
       const failure = notSent(reason);
       this.#failed(failure);

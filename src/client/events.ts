@@ -33,9 +33,14 @@ export interface McpClientEvents {
   circuit: { server: string; state: CircuitState; previous: CircuitState };
   /** A subscribed resource was updated. */
   resource: { server: string; uri: string };
-  /** A log message of the server. */
+  /** A log message of the server. At most 1,000 at once and 200 a second. */
   log: { server: string; level: LoggingLevel; logger?: string; data: unknown };
-  /** Something failed that no caller was waiting for. Never fatal when unheard. */
+  /** A line that the process of a stdio server wrote to stderr, at most 2,000 characters of it; as many as of `log`. */
+  stderr: { server: string; line: string };
+  /**
+   * Something failed that no caller was waiting for. Never fatal when unheard. Of what fails in the same way again and
+   * again, five are told one by one in ten seconds, and the others together.
+   */
   error: {
     server?: string;
     during: 'connect' | 'health' | 'refresh' | 'catalog' | 'listener' | 'config' | 'transport' | 'close';

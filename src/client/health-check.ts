@@ -19,6 +19,8 @@ const INTERVAL_SPREAD = 0.2;
 
 export interface HealthCheckHooks<Session> {
   session(): Session | undefined;
+  /** Whether it works on calls: those have deadlines of their own, and a busy server need not answer pings. */
+  isBusy(): boolean;
   /** Resolves when the server answers, whatever it answers. */
   ping(session: Session, timeoutMs: number): Promise<void>;
   well(session: Session): void;
@@ -59,8 +61,9 @@ export class HealthCheck<Session> {
     const session = this.#hooks.session();
     if (session === undefined) return;
     const idleMs = performance.now() - this.#heardAt;
-    const busy = this.#misses === 0 && idleMs < intervalMs * (1 - INTERVAL_SPREAD);
-    if (busy) return this.#schedule(intervalMs - idleMs);
+    const heardLately = this.#misses === 0 && idleMs < intervalMs * (1 - INTERVAL_SPREAD);
+    if (heardLately) return this.#schedule(intervalMs - idleMs);
+    if (this.#hooks.isBusy()) return this.#schedule(intervalMs);
     try {
       await this.#hooks.ping(session, timeoutMs);
       this.heard();
@@ -68,8 +71,10 @@ export class HealthCheck<Session> {
     } catch (error) {
       // The one that has followed it meanwhile is not to blame.
       if (this.#hooks.session() !== session) return;
-      this.#misses++;
-      this.#hooks.missed(session, error, this.#misses >= threshold);
+      if (!this.#hooks.isBusy()) {
+        this.#misses++;
+        this.#hooks.missed(session, error, this.#misses >= threshold);
+      }
     }
     if (this.#timer !== undefined) this.#schedule(intervalMs);
   }

@@ -14,19 +14,21 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner, type CallSubject } from '../calls/call-runner.js';
+import { ErrorReports } from '../calls/error-reports.js';
 import { CACHE_DEFAULTS, ResultCache } from '../calls/result-cache.js';
 import type { RunningCall } from '../calls/running-call.js';
 import type { ToolCall } from '../calls/tool-call.js';
 import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
-import { asFleetError, McpFleetError, ofServer } from '../core/errors.js';
+import { asFleetError, McpFleetError, ofServer, RemoteError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
 import type { StopSignal } from '../core/stop-signal.js';
+import { loggable } from '../core/text-exit.js';
 import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
 import { ServerAccess } from './access.js';
 import { checkCallOptions } from './call-checks.js';
 import { CAPABILITY_OF_LIST, requireCapability, unsupported } from './capabilities.js';
-import { Catalog } from './catalog.js';
+import { Catalog, type CatalogChange } from './catalog.js';
 import type { McpClientEvents } from './events.js';
 import { INSTRUMENTATION, type Instrumentation } from './instrumentation.js';
 import {
@@ -46,8 +48,19 @@ import { ToolCalls } from './tool-calls.js';
 import { type ToolFilter, toolFilter } from './tool-filter.js';
 
 const NO_TOOLS: readonly Tool[] = [];
-const EMPTY_PAGE = { entries: [], nextCursor: undefined, rejected: [] } as const;
+const EMPTY_PAGE = {
+  entries: [],
+  nextCursor: undefined,
+  rejected: { count: 0, first: [] },
+  characters: 0,
+} as const;
 const METHOD_NOT_FOUND = -32601;
+const LIST_KINDS = [
+  'tools',
+  'resources',
+  'resourceTemplates',
+  'prompts',
+] as const satisfies readonly ListKind[];
 
 /** One MCP server: its connection, its tokens, and the policies around its calls. Usable without a manager. */
 export class McpClient implements AsyncDisposable {
@@ -55,6 +68,7 @@ export class McpClient implements AsyncDisposable {
   readonly #settings: ServerSettings;
   readonly #logger: Logger;
   readonly #events: Emitter<McpClientEvents>;
+  readonly #reports: ErrorReports;
   readonly #access: ServerAccess;
   readonly #link: ServerLink;
   readonly #results: ResultCache | undefined;
@@ -79,20 +93,26 @@ export class McpClient implements AsyncDisposable {
     this.#logger = isolatedLogger(this.#settings.logger);
     this.#allowed = toolFilter(this.#settings.tools);
     this.#events = new Emitter((thrown, event) => event !== 'error' && this.#report('listener', thrown));
-    this.#access = new ServerAccess(name, config, this.#settings, (refresh) => {
-      this.#events.emit('refresh', { server: name, ...refresh });
+    this.#reports = new ErrorReports((report) => this.#emitError(report as McpClientEvents['error']));
+    this.#access = new ServerAccess(name, config, this.#settings, {
+      onRefresh: (refresh) => this.#events.emit('refresh', { server: name, ...this.#clean(refresh) }),
+      onStderr: (line) => this.#events.emit('stderr', { server: name, line }),
+      isStderrHeard: () => this.#events.has('stderr'),
     });
+    const { exit, stderr } = this.#access;
     this.#link = new ServerLink(this.#settings, {
+      lastWords: () => stderr.lastWords,
       open: (observer, signal) => this.#access.open({ ...this.#observer, ...observer }, signal),
       onStatus: (change) => this.#statusChanged(change),
       onCircuit: (change) => this.#events.emit('circuit', { server: name, ...change }),
-      onMiss: (error) => this.#report('health', error),
+      onMiss: (error) => this.#report('health', this.#outward(error)),
     });
     this.#calls = new CallRunner({
       server: name,
       timeoutMs: this.#settings.callTimeoutMs,
       isHeard: () => this.#events.has('call'),
       onCall: (report) => this.#events.emit('call', report),
+      exit,
     });
     const { cache } = this.#settings;
     this.#results = cache ? new ResultCache(cache.maxEntries) : undefined;
@@ -100,7 +120,8 @@ export class McpClient implements AsyncDisposable {
       timeoutMs: this.#settings.callTimeoutMs,
       ttlMs: (cache || CACHE_DEFAULTS).listTtlMs,
       page: (kind, cursor, call) => this.#page(kind, cursor, call),
-      onChange: (change) => this.#events.emit('catalog', { server: name, ...change }),
+      isAllowed: this.#allowed,
+      onChange: (change) => this.#events.emit('catalog', { server: name, ...this.#shownChange(change) }),
       onError: (error) => this.#report('catalog', error),
     });
     this.#toolCalls = new ToolCalls({
@@ -154,6 +175,8 @@ export class McpClient implements AsyncDisposable {
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.lastCount('tools'),
+      truncated: LIST_KINDS.filter((kind) => this.#catalog.truncation(kind) !== undefined),
+      exit: this.#access.exit,
       inFlight: this.#link.inFlight,
       queued: this.#link.queued,
       circuit: this.#link.circuit,
@@ -187,7 +210,7 @@ export class McpClient implements AsyncDisposable {
     try {
       await this.#link.connection.connect(deadline.signal);
     } catch (error) {
-      throw error instanceof McpFleetError ? ofServer(error, this.name) : error;
+      throw error instanceof McpFleetError ? this.#outward(error) : error;
     } finally {
       deadline[Symbol.dispose]();
     }
@@ -368,6 +391,7 @@ export class McpClient implements AsyncDisposable {
   async #close(drainTimeoutMs: number): Promise<void> {
     await this.#calls.close(drainTimeoutMs);
     this.#closing.abort();
+    this.#reports.close();
     this.#catalog.close();
     await this.#link.close();
     await this.#access.close();
@@ -432,12 +456,10 @@ export class McpClient implements AsyncDisposable {
       if (capabilities !== undefined && capabilities[CAPABILITY_OF_LIST[kind]] === undefined)
         return EMPTY_PAGE;
       try {
-        const page = await session.list(kind, cursor, { signal });
-        if (kind !== 'tools') return page;
-        return { ...page, entries: page.entries.filter((tool) => this.#allowed((tool as Tool).name)) };
+        return await session.list(kind, cursor, { signal });
       } catch (error) {
-        // Many servers that have resources know nothing of templates.
-        if (kind === 'resourceTemplates' && isMethodNotFound(error)) return EMPTY_PAGE;
+        // Many servers that have resources know nothing of templates, or offer a list that they do not have.
+        if (kind !== 'tools' && hasNoSuchList(error)) return EMPTY_PAGE;
         throw error;
       }
     };
@@ -450,16 +472,25 @@ export class McpClient implements AsyncDisposable {
   }
 
   readonly #observer: SessionObserver = {
-    log: ({ level, logger, data }) =>
-      this.#events.emit('log', { server: this.name, level, ...(logger !== undefined && { logger }), data }),
+    log: ({ level, logger, data }) => {
+      if (!this.#events.has('log')) return;
+      const { exit } = this.#access;
+      const named = logger !== undefined && { logger: exit.words(logger) };
+      this.#events.emit('log', { server: this.name, level, ...named, data: exit.data(data) });
+    },
     resourceUpdated: (uri) => {
       this.#results?.delete(resourceQuestion(uri));
-      this.#events.emit('resource', { server: this.name, uri });
+      this.#events.emit('resource', { server: this.name, uri: this.#access.exit.name(uri) });
     },
     listChanged: (kind) => this.#catalog.changed(kind),
     error: (error) => this.#report('transport', error),
     closed: () => {},
   };
+
+  #shownChange({ kind, added, removed, changed }: CatalogChange): CatalogChange {
+    const shown = (names: readonly string[]) => names.map((name) => this.#access.exit.name(name));
+    return { kind, added: shown(added), removed: shown(removed), changed: shown(changed) };
+  }
 
   /** What was learned in a session does not outlive it. */
   #forget(): void {
@@ -468,21 +499,53 @@ export class McpClient implements AsyncDisposable {
   }
 
   #statusChanged(change: { status: ServerStatus; previous: ServerStatus; error?: McpFleetError }): void {
-    if (change.error !== undefined) ofServer(change.error, this.name);
+    if (change.error !== undefined) this.#outward(change.error);
     if (change.status === 'reconnecting') this.#forget();
     if (change.status === 'ready' && change.previous !== 'unhealthy') {
       const session = this.#link.connection.lastSession as Session;
       void this.#standing.renew(session, this.#closing.signal, (error) => this.#report('connect', error));
     }
-    this.#logger.info(`${this.name} is ${change.status}`, { server: this.name, ...change });
+    this.#logStatus(change);
     this.#events.emit('status', { server: this.name, ...change });
+  }
+
+  #logStatus({
+    status,
+    previous,
+    error,
+  }: {
+    status: ServerStatus;
+    previous: ServerStatus;
+    error?: McpFleetError;
+  }): void {
+    const fields = { server: this.name, status, previous };
+    if (error === undefined) this.#logger.info(`${this.name} is ${status}`, fields);
+    else {
+      const text = `${this.name} is ${status}: ${error.message}`;
+      this.#logger.warn(text, { ...fields, code: error.code, error: loggable(error) });
+    }
   }
 
   #report(during: McpClientEvents['error']['during'], thrown: unknown): void {
     if (this.#closing.signal.aborted) return;
-    const error = asFleetError(thrown, this.name);
-    this.#logger.warn(error.message, { server: this.name, during, code: error.code });
+    this.#reports.report({ during, error: asFleetError(thrown) });
+  }
+
+  #emitError({ during, error }: McpClientEvents['error']): void {
+    this.#outward(error);
+    const fields = { server: this.name, during, code: error.code, error: loggable(error) };
+    this.#logger.warn(`${this.name}: ${error.message}`, fields);
     this.#events.emit('error', { server: this.name, during, error });
+  }
+
+  /** An error on its way out. */
+  #outward(error: McpFleetError): McpFleetError {
+    return this.#access.exit.error(ofServer(error, this.name));
+  }
+
+  #clean<Event extends { error?: McpFleetError }>(event: Event): Event {
+    if (event.error !== undefined) this.#outward(event.error);
+    return event;
   }
 }
 
@@ -491,6 +554,7 @@ function resourceQuestion(uri: string): unknown {
   return ['resources/read', uri];
 }
 
-function isMethodNotFound(error: unknown): boolean {
-  return (error as { rpcCode?: unknown } | null)?.rpcCode === METHOD_NOT_FOUND;
+/** With an HTTP status that is an error, too, a server refuses the request; without one it has nothing to list. */
+function hasNoSuchList(error: unknown): boolean {
+  return error instanceof RemoteError && error.rpcCode === METHOD_NOT_FOUND && error.httpStatus === undefined;
 }

@@ -1,4 +1,5 @@
 import type { RequestObservation } from '../calls/call-observer.js';
+import type { McpFleetError } from '../core/errors.js';
 import type {
   ListEntries,
   ListKind,
@@ -54,7 +55,7 @@ export class ObservedSession implements Session {
     return this.#session.list(kind, cursor, { ...options, observation: this.#observation });
   }
 
-  close(): Promise<void> {
-    return this.#session.close();
+  close(reason?: McpFleetError): Promise<void> {
+    return this.#session.close(reason);
   }
 }

@@ -7,6 +7,7 @@ import { nearest } from '../core/nearest.js';
 import { VERSION } from '../core/version.js';
 import { checkHeaders } from '../net/headers.js';
 import type { SessionTarget } from '../session/open.js';
+import type { FirstStart } from './connection.js';
 import { HEALTH_DEFAULTS, type HealthCheckOptions } from './health-check.js';
 import type { ServerConfig, ServerDefaults } from './server-config.js';
 import { SERVER_SCHEMAS, SERVER_TYPES, serverDefaultsSchema } from './server-schema.js';
@@ -26,13 +27,16 @@ export const SERVER_DEFAULTS = {
   maxResponseBytes: 10_485_760,
 } as const satisfies ServerDefaults;
 
+/** How long the first start of a command may take. Milliseconds. */
+export const FIRST_START_MS = 60_000;
+
 /** How long `close` waits for running calls. */
 export const DRAIN_TIMEOUT_MS = 10_000;
 
 /** A server's settings with every default filled in, those inside the policies too. */
 export type ServerSettings = ServerDefaults &
   Required<Pick<ServerDefaults, keyof typeof SERVER_DEFAULTS>> &
-  Policies;
+  Policies & { firstStart: FirstStart };
 
 interface Policies {
   retry: Required<RetryOptions> | false;
@@ -219,14 +223,26 @@ function shown(value: unknown, path: string): string {
 
 /** Built-in defaults, then the manager's, then the server's own. */
 export function settingsOf(config: ServerConfig, defaults: ServerDefaults): ServerSettings {
-  const settings = { ...SERVER_DEFAULTS, ...given(defaults), ...given(config as ServerDefaults) };
+  const configured = { ...given(defaults), ...given(config as ServerDefaults) };
+  const settings = { ...SERVER_DEFAULTS, ...configured };
   return {
     ...settings,
+    firstStart: firstStartOf(targetOf(config), configured.connectTimeoutMs),
     retry: settings.retry && { ...RETRY_DEFAULTS, ...given(settings.retry) },
     circuitBreaker: settings.circuitBreaker && { ...BREAKER_DEFAULTS, ...given(settings.circuitBreaker) },
     healthCheck: settings.healthCheck && { ...HEALTH_DEFAULTS, ...given(settings.healthCheck) },
     cache: settings.cache && { ...CACHE_DEFAULTS, ...given(settings.cache) },
   };
+}
+
+/** A command may have to be installed or pulled when it is first started (`npx`, `uvx`, `docker run`). */
+function firstStartOf({ type }: SessionTarget, connectTimeoutMs: number | undefined): FirstStart {
+  if (type !== 'stdio') {
+    const ms = connectTimeoutMs ?? SERVER_DEFAULTS.connectTimeoutMs;
+    return { waitMs: ms, attemptMs: ms };
+  }
+  const waitMs = connectTimeoutMs ?? FIRST_START_MS;
+  return { waitMs, attemptMs: Math.max(waitMs, FIRST_START_MS) };
 }
 
 /** An option that is `undefined` is not given. */

@@ -18,7 +18,10 @@ export type ServerConfig = HttpServerConfig | StdioServerConfig | WebSocketServe
 export interface ServerDefaults {
   /** How this client names itself to servers. @default `{ name: 'mcp-fleet', version }` */
   clientInfo?: Implementation;
-  /** For one attempt to connect, token and fallback included. Milliseconds. @default 10_000 */
+  /**
+   * For one attempt to connect, token and fallback included. Milliseconds. A command that has never been ready is not
+   * stopped before 60 seconds: it may have to be installed first. @default 10_000; 60_000 for the first start of a command
+   */
   connectTimeoutMs?: number;
   /** From the call to its result, connecting and tokens included. Milliseconds. @default 60_000 */
   callTimeoutMs?: number;
@@ -49,6 +52,11 @@ export interface ServerDefaults {
   handlers?: ServerRequestHandlers;
   /** Replaces the built-in HTTP client, for MCP and for token requests. */
   fetch?: FetchLike;
+  /**
+   * The HTTP proxy for MCP and for token requests, WebSockets included; `false`: none. Not for a `fetch` of your own.
+   * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment
+   */
+  proxy?: string | URL | false;
   /** Never receives tokens, secrets or tool arguments. @default silent */
   logger?: Logger;
 }

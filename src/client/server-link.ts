@@ -6,7 +6,7 @@ import { RetryBudget } from '../calls/retry-budget.js';
 import type { RunningCall } from '../calls/running-call.js';
 import { type Sign, signOf } from '../calls/signs.js';
 import { Deadline } from '../core/deadline.js';
-import { asFleetError, type McpFleetError } from '../core/errors.js';
+import { asFleetError, ConnectionError, McpFleetError } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { Connection, type ConnectionOptions } from './connection.js';
@@ -21,6 +21,8 @@ export interface ServerLinkHooks {
   open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
   onStatus: ConnectionOptions['onStatus'];
   onCircuit(change: { state: CircuitState; previous: CircuitState }): void;
+  /** What the server's process said last, for the end of a message. */
+  lastWords(): string;
   /** A health check failed. */
   onMiss(error: McpFleetError): void;
 }
@@ -36,6 +38,8 @@ export class ServerLink {
   constructor(settings: ServerSettings, hooks: ServerLinkHooks) {
     this.connection = new Connection({
       connectTimeoutMs: settings.connectTimeoutMs,
+      firstStart: settings.firstStart,
+      lastWords: hooks.lastWords,
       open: hooks.open,
       onAttempt: (failure) => this.#attempted(failure),
       onStatus: (change) => {
@@ -59,8 +63,10 @@ export class ServerLink {
           ping: (session, timeoutMs) => within(timeoutMs, (signal) => ping(session, signal)),
           session: () => this.connection.session,
           well: (session) => this.connection.well(session),
+          isBusy: () => this.#queue.running > 0,
           missed: (session, thrown, tooOften) => {
-            const error = asFleetError(thrown);
+            const miss = asFleetError(thrown);
+            const error = tooOften ? givenUp(miss) : miss;
             hooks.onMiss(error);
             this.connection.missed(session, error, tooOften);
           },
@@ -71,7 +77,7 @@ export class ServerLink {
       retry: { options: settings.retry, budget: new RetryBudget() },
       breaker: this.#breaker,
       ready: (signal) => this.connection.ready(signal),
-      onSign: (sign) => this.#sign(sign),
+      onSign: (sign, thrown) => this.#sign(sign, thrown),
     });
   }
 
@@ -109,12 +115,12 @@ export class ServerLink {
   }
 
   #attempted(failure: McpFleetError | undefined): void {
-    this.#sign(failure === undefined ? 'alive' : signOf(failure));
+    this.#sign(failure === undefined ? 'alive' : signOf(failure), failure);
     if (failure === undefined) this.#breaker?.signOfLife();
   }
 
-  #sign(sign: Sign): void {
-    if (sign === 'failing') this.#breaker?.failed();
+  #sign(sign: Sign, thrown?: unknown): void {
+    if (sign === 'failing') this.#breaker?.failed(thrown instanceof McpFleetError ? thrown : undefined);
     if (sign !== 'alive') return;
     this.#breaker?.succeeded();
     this.#health?.heard();
@@ -122,7 +128,7 @@ export class ServerLink {
     if (session !== undefined) this.connection.well(session);
   }
 
-  /** Anything but another failure of the server will do: what else is wrong, callers should learn by themselves. */
+  /** Any answer closes the breaker. Other errors are for the caller to see. */
   async #probe(): Promise<void> {
     try {
       await within(PROBE_TIMEOUT_MS, async (signal) => ping(await this.connection.connect(signal), signal));
@@ -151,4 +157,9 @@ async function within<Result>(
   } finally {
     deadline[Symbol.dispose]();
   }
+}
+
+function givenUp(cause: McpFleetError): ConnectionError {
+  const what = `The health check got no answer, and the connection was given up: ${cause.message}`;
+  return new ConnectionError('CONNECTION_LOST', what, { delivery: 'unknown', retryable: true, cause });
 }

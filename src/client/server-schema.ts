@@ -8,6 +8,7 @@ const COUNT = 'expected a whole number of at least 1';
 const WHOLE_OR_ZERO = 'expected a whole number of at least 0';
 const TTL = 'expected a number of milliseconds of at least 0';
 const SHARE = 'expected a share above 0 and at most 1';
+const PROXY = 'expected false, or a URL that begins with http:// or https://';
 
 export const durationMs = z
   .number({ error: DURATION })
@@ -63,6 +64,10 @@ export function url<Schema extends z.ZodType<string | URL>>(
     });
 }
 
+function isProxyUrl(value: string): boolean {
+  return URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+}
+
 function urlOrText(error: string) {
   return z.union([z.string(), z.instanceof(URL)], { error });
 }
@@ -104,18 +109,30 @@ export const plainSettings = {
     .describe('Calls that may wait for their turn.'),
   trustAnnotations: flag.optional().describe('Believe `readOnlyHint` and `idempotentHint` of tools.'),
   maxResponseBytes: count.optional().describe('Largest answer read, after decompression.'),
+  proxy: z
+    .union([z.literal(false), z.string().refine(isProxyUrl, { error: PROXY })], { error: PROXY })
+    .optional()
+    .describe(
+      'HTTP proxy for MCP and token requests; `false`: none. Without it `HTTP_PROXY` and its kin count.',
+    ),
   tools: z
     .strictObject({ allow: texts.optional(), deny: texts.optional() }, { error: 'expected { allow, deny }' })
     .optional()
     .describe('Which tools exist for callers; `*` matches any run of characters. `deny` wins.'),
 };
 
+const sampling = z.union(
+  [func(), z.strictObject({ handle: func(), tools: flag.optional(), context: flag.optional() })],
+  { error: 'expected a function or { handle, tools, context }' },
+);
+
 export const serverDefaultsSchema = z.strictObject({
   ...plainSettings,
+  proxy: z.union([plainSettings.proxy.unwrap(), z.instanceof(URL)], { error: PROXY }).optional(),
   interceptors: z.array(func(), { error: 'expected an array of functions' }).optional(),
   handlers: z
     .strictObject(
-      { elicitation: func().optional(), sampling: func().optional(), roots: func().optional() },
+      { elicitation: func().optional(), sampling: sampling.optional(), roots: func().optional() },
       { error: 'expected { elicitation, sampling, roots }' },
     )
     .optional(),

@@ -1,6 +1,7 @@
 import type { CircuitState } from '../calls/circuit-breaker.js';
 import type { McpFleetError, McpFleetErrorCode } from '../core/errors.js';
-import type { Session, TransportKind } from '../session/session.js';
+import type { TextExit } from '../core/text-exit.js';
+import type { ListKind, Session, TransportKind } from '../session/session.js';
 import type { ServerStatus } from './status.js';
 
 /** What a health endpoint shows of one server: plain, JSON-safe, without secrets. */
@@ -14,6 +15,8 @@ export interface ServerSnapshot {
   serverInfo?: { name: string; version: string };
   /** Tools for callers, when the list was last read. */
   tools?: number;
+  /** Lists that could not be read to their end; the `error` event says why. */
+  truncated?: ListKind[];
   /** Calls under way. */
   inFlight: number;
   /** Calls that wait for their turn. */
@@ -35,6 +38,8 @@ export function snapshotOf(facts: {
   session: Session | undefined;
   configuredTransport: TransportKind;
   tools: number | undefined;
+  truncated: ListKind[];
+  exit: TextExit;
   inFlight: number;
   queued: number;
   circuit: CircuitState;
@@ -42,8 +47,8 @@ export function snapshotOf(facts: {
   tokenExpiresAt: number | undefined;
   lastError: McpFleetError | undefined;
 }): ServerSnapshot {
-  const { server, status, session, circuit, tools, inFlight, queued, lastOkAt, tokenExpiresAt, lastError } =
-    facts;
+  const { server, status, session, circuit, tools, truncated, inFlight, queued, lastOkAt } = facts;
+  const { tokenExpiresAt, lastError, exit } = facts;
   return {
     server,
     status,
@@ -51,14 +56,20 @@ export function snapshotOf(facts: {
     circuit,
     ...(session?.protocolVersion !== undefined && { protocolVersion: session.protocolVersion }),
     ...(session?.serverInfo !== undefined && {
-      serverInfo: { name: session.serverInfo.name, version: session.serverInfo.version },
+      serverInfo: {
+        name: exit.words(session.serverInfo.name),
+        version: exit.words(session.serverInfo.version),
+      },
     }),
     ...(tools !== undefined && { tools }),
+    ...(truncated.length > 0 && { truncated }),
     inFlight,
     queued,
     since: new Date(facts.since).toISOString(),
     ...(lastOkAt !== undefined && { lastOkAt: new Date(lastOkAt).toISOString() }),
     ...(tokenExpiresAt !== undefined && { tokenExpiresAt: new Date(tokenExpiresAt).toISOString() }),
-    ...(lastError !== undefined && { lastError: { code: lastError.code, message: lastError.message } }),
+    ...(lastError !== undefined && {
+      lastError: { code: lastError.code, message: exit.error(lastError).message },
+    }),
   };
 }

@@ -7,7 +7,7 @@ import type { RunningCall } from '../calls/running-call.js';
 import { type ToolCall, toolCall } from '../calls/tool-call.js';
 import type { Deadline } from '../core/deadline.js';
 import { McpFleetError, UnknownToolError } from '../core/errors.js';
-import { nearestHint } from '../core/nearest.js';
+import { nearestHint, quoted } from '../core/nearest.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { Session } from '../session/session.js';
 import { requireCapability } from './capabilities.js';
@@ -135,6 +135,8 @@ export class ToolCalls {
         list = await catalog.get('tools', { signal, fresh: stale, observation });
         tool = list.byKey.get(name);
         if (tool !== undefined) return tool;
+        // It may be among those that could not be read.
+        if (list.truncated !== undefined && this.#options.isAllowed(name)) return undefined;
       } catch (error) {
         signal.throwIfAborted();
         // Then the call cannot be sent either.
@@ -146,7 +148,7 @@ export class ToolCalls {
     if (list === undefined && this.#options.isAllowed(name)) return undefined;
     if (connection.session !== undefined) requireCapability(connection.session, 'tools', 'tools/call');
     const hint = nearestHint(name, list?.byKey.keys() ?? []);
-    throw new UnknownToolError(name, `Server ${server} has no tool ${JSON.stringify(name)}${hint}`);
+    throw new UnknownToolError(name, `Server ${server} has no tool ${quoted(name)}${hint}`);
   }
 }
 

@@ -58,7 +58,7 @@ export class RegistryClient {
       throw new ConfigError('timeoutMs', 'expected a positive number of milliseconds, at most 2147483647');
     signal?.throwIfAborted();
     const deadline = new Deadline({ timeoutMs, signal });
-    const http = httpPath(fetch, timeoutMs);
+    const http = httpPath({ fetch, connectTimeoutMs: timeoutMs });
     try {
       return await work(
         new RegistryClient(base, { accept: 'application/json', ...headers }, http.fetch, deadline.signal),

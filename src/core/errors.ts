@@ -185,11 +185,19 @@ export class RemoteError extends McpFleetError {
   /** JSON-RPC 2.0 section 5.1, for example -32602. */
   readonly rpcCode: number;
   readonly data: unknown;
+  /** Status of the HTTP response, where the error came with one other than 2xx. */
+  readonly httpStatus: number | undefined;
 
-  constructor(rpcCode: number, message: string, data: unknown, details: ErrorDetails = {}) {
+  constructor(
+    rpcCode: number,
+    message: string,
+    data: unknown,
+    details: ErrorDetails & { httpStatus?: number | undefined } = {},
+  ) {
     super('REMOTE_ERROR', message, { delivery: 'answered', ...details });
     this.rpcCode = rpcCode;
     this.data = data;
+    this.httpStatus = details.httpStatus;
   }
 }
 

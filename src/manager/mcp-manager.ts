@@ -16,7 +16,7 @@ import { concurrentMap } from '../core/concurrent-map.js';
 import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
 import { asFleetError, ConfigError, McpFleetError, UnknownToolError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
-import { nearestHint } from '../core/nearest.js';
+import { nearestHint, quoted } from '../core/nearest.js';
 import {
   type CallOutcome,
   type ConnectReport,
@@ -385,7 +385,7 @@ export class McpManager implements AsyncDisposable {
     const found = names.addressOf(name);
     if (found !== undefined) return found;
     if (readable) return plain;
-    throw new UnknownToolError(name, `No tool ${JSON.stringify(name)}${nearestHint(name, names.all())}`);
+    throw new UnknownToolError(name, `No tool ${quoted(name)}${nearestHint(name, names.all())}`);
   }
 
   #refuseWhenClosed(): void {

@@ -2,7 +2,7 @@ import { McpClient } from '../client/mcp-client.js';
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { McpFleetError, UnknownServerError } from '../core/errors.js';
-import { nearestHint } from '../core/nearest.js';
+import { nearestHint, quoted, shortened } from '../core/nearest.js';
 import type { ServersDiff } from './fleet.js';
 import type { FleetEvents } from './fleet-events.js';
 import { Replacement } from './replacement.js';
@@ -39,7 +39,7 @@ export class ServerSet {
     const client = this.clients.get(name);
     if (client !== undefined) return client;
     const hint = nearestHint(String(name), this.clients.keys());
-    throw new UnknownServerError(`No server ${JSON.stringify(name)}${hint}`, { server: name });
+    throw new UnknownServerError(`No server ${quoted(name)}${hint}`, { server: shortened(String(name)) });
   }
 
   /** Nothing is checked here. It connects at once if `connectOnAdd` says so. */

@@ -50,16 +50,24 @@ export function addressGuard({
  */
 export function guardedFetch(fetch: HttpFetch, guard: AddressGuard): HttpFetch {
   return async (url, request) => {
-    const { hostname } = new URL(url);
-    const lookup = guard.lookupFor(new URL(url));
-    if (lookup !== undefined && !hostname.startsWith('[') && isIP(hostname) === 0) {
-      const failure = await new Promise<Error | null>((resolve) => {
-        lookup(hostname, { all: true }, resolve);
-      });
-      if (failure instanceof ConnectionError) throw failure;
-    }
+    await checkHost(guard, new URL(url));
     return fetch(url, request);
   };
+}
+
+/**
+ * For a connection that somebody else makes, such as a proxy: looks the host up before it is asked for.
+ * @throws {ConnectionError} when it is, or leads to, an address that is not public. A name that is not known here is left
+ * to whoever makes the connection.
+ */
+export async function checkHost(guard: AddressGuard, url: URL): Promise<void> {
+  const { hostname } = url;
+  const lookup = guard.lookupFor(url);
+  if (lookup === undefined || hostname.startsWith('[') || isIP(hostname) !== 0) return;
+  const failure = await new Promise<Error | null>((resolve) => {
+    lookup(hostname, { all: true }, resolve);
+  });
+  if (failure instanceof ConnectionError) throw failure;
 }
 
 /** The guard of a server entry, if it has one. */

@@ -20,17 +20,22 @@ const CERTIFICATE_CODE = /^(ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(V
 /**
  * What a failed request of the built-in client means.
  * @param written whether any byte of the request may have left.
+ * @param via host of the proxy that it was to go through.
  */
-export function failureOfRequest(error: Error, written: boolean, url: URL): ConnectionError {
+export function failureOfRequest(error: Error, written: boolean, url: URL, via?: string): ConnectionError {
   // Of the address guard.
   if (error instanceof ConnectionError) return error;
   const code = codeOf(error);
-  const place = `${url.protocol}//${url.host}`;
-  // The parser's errors carry the bytes that they met, and a server may have echoed the token in them.
-  const cause = 'data' in error ? withoutText(error, code) : error;
+  const place = `${url.protocol}//${url.host}${via === undefined ? '' : ` through the proxy ${via}`}`;
+  // Errors of parsers carry the bytes that they met, and a server may have echoed the token in them.
+  const cause = withoutText(error, code);
   if (written) return lost(code, place, cause);
   const certificate = CERTIFICATE_CODE.test(code);
-  const reason = certificate ? 'Certificate not accepted' : (NOT_SENT_CODES.get(code) ?? 'Connecting failed');
+  const refusedByProxy =
+    via !== undefined && code === 'UND_ERR_ABORTED' && 'The proxy refused the connection';
+  const reason =
+    refusedByProxy ||
+    (certificate ? 'Certificate not accepted' : (NOT_SENT_CODES.get(code) ?? 'Connecting failed'));
   return new ConnectionError('CONNECT_FAILED', `${reason} (${code}): ${place}`, {
     delivery: 'not-sent',
     retryable: !certificate,

@@ -1,4 +1,8 @@
 import { ConfigError } from '../core/errors.js';
+import { VERSION } from '../core/version.js';
+
+/** RFC 9110 section 10.1.5: many firewalls refuse requests without it. */
+export const USER_AGENT = `mcp-fleet/${VERSION}`;
 
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -31,4 +35,9 @@ function problemOf(name: string, value: unknown): string | undefined {
 
 export function isHeaderValue(value: string): boolean {
   return value === '' || VALUE.test(value);
+}
+
+/** Names are case-insensitive (RFC 9110 section 5.1): a field must not go out in two spellings. */
+export function lowerCaseNames(fields: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
 }

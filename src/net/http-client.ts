@@ -1,14 +1,18 @@
-import { Agent } from 'undici';
-import type { AddressGuard } from './address-guard.js';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { type AddressGuard, guardedFetch } from './address-guard.js';
 import { failureOfRequest } from './failures.js';
+import { foreignFetch } from './foreign-fetch.js';
 import { guardedConnector } from './guarded-connector.js';
-import type { HttpRequest } from './http.js';
+import type { HttpFetch, HttpRequest } from './http.js';
+import { type ProxySetting, proxyFor } from './proxy.js';
 import { UndiciResponse } from './undici-response.js';
 
 export interface HttpClientOptions {
   connectTimeoutMs: number;
   /** Which addresses may be reached. @default any */
   guard?: AddressGuard | undefined;
+  /** @default what the environment says */
+  proxy?: ProxySetting;
 }
 
 /** An HTTP client of its own: its connections are shared with nobody and end with `close`. */
@@ -24,18 +28,99 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-export function createHttpClient({ connectTimeoutMs, guard }: HttpClientOptions): HttpClient {
-  const connect =
-    guard === undefined ? { timeout: connectTimeoutMs } : guardedConnector(guard, connectTimeoutMs);
-  // Deadlines belong to the callers: a stream may be silent for hours.
-  const agent = new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 });
+/** How requests to one origin get there. */
+interface Route {
+  readonly dispatcher: Dispatcher;
+  /** Where the proxy is, for messages. */
+  readonly via: string | undefined;
+}
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const routes = new Routes(options);
+  // Runtimes that bring an undici of their own (Bun) have a fast fetch instead of its dispatchers.
+  if (!routes.areUsable) return { fetch: runtimeFetch(options.guard), close: async () => {} };
+  const { guard } = options;
+  const direct = async (target: URL, request: HttpRequest | RequestInit) =>
+    send(routes.of(target), target, request);
+  // The connection goes to the proxy: what the guard has to look at is the URL.
+  const proxied: HttpFetch | undefined =
+    guard && guardedFetch((url, request = {}) => direct(new URL(url), request), guard);
   return {
-    fetch: (url, request = {}) => send(agent, url instanceof URL ? url : new URL(url), request),
-    close: () => agent.destroy(),
+    fetch(url, request = {}) {
+      const target = url instanceof URL ? url : new URL(url);
+      const isGuarded = proxied !== undefined && routes.of(target).via !== undefined;
+      return isGuarded
+        ? (proxied(target, request as HttpRequest) as Promise<Response>)
+        : direct(target, request);
+    },
+    close: () => routes.close(),
   };
 }
 
-function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promise<Response> {
+function runtimeFetch(guard: AddressGuard | undefined): HttpClient['fetch'] {
+  const fetch = foreignFetch((url, init) => globalThis.fetch(url, init));
+  return (guard === undefined ? fetch : guardedFetch(fetch, guard)) as HttpClient['fetch'];
+}
+
+/** The ways to the servers: directly, and through proxies. */
+class Routes {
+  readonly #options: HttpClientOptions;
+  readonly #direct: Route;
+  readonly #byOrigin = new Map<string, Route>();
+  readonly #byProxy = new Map<string, Route>();
+
+  constructor(options: HttpClientOptions) {
+    const { connectTimeoutMs, guard } = options;
+    const connect =
+      guard === undefined ? { timeout: connectTimeoutMs } : guardedConnector(guard, connectTimeoutMs);
+    this.#options = options;
+    // Deadlines belong to the callers: a stream may be silent for hours.
+    this.#direct = { dispatcher: new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 }), via: undefined };
+  }
+
+  get areUsable(): boolean {
+    return typeof this.#direct.dispatcher.dispatch === 'function';
+  }
+
+  of(url: URL): Route {
+    const known = this.#byOrigin.get(url.origin);
+    if (known !== undefined) return known;
+    const route = this.#routeTo(url);
+    this.#byOrigin.set(url.origin, route);
+    return route;
+  }
+
+  async close(): Promise<void> {
+    const dispatchers = [this.#direct, ...this.#byProxy.values()].map(({ dispatcher }) =>
+      dispatcher.destroy(),
+    );
+    await Promise.all(dispatchers);
+  }
+
+  #routeTo(url: URL): Route {
+    const proxy = proxyFor(url, this.#options.proxy);
+    if (proxy === undefined) return this.#direct;
+    // Through a tunnel only what is encrypted, as browsers do it: many proxies allow no other.
+    const proxyTunnel = url.protocol === 'https:';
+    const key = `${proxy.href} ${proxyTunnel}`;
+    const timeout = this.#options.connectTimeoutMs;
+    const route = this.#byProxy.get(key) ?? {
+      dispatcher: new ProxyAgent({
+        uri: proxy.href,
+        proxyTunnel,
+        proxyTls: { timeout },
+        requestTls: { timeout },
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      }),
+      via: proxy.host,
+    };
+    this.#byProxy.set(key, route);
+    return route;
+  }
+}
+
+function send({ dispatcher, via }: Route, url: URL, request: HttpRequest | RequestInit): Promise<Response> {
   const { method = 'GET', headers, body, signal } = request;
   const { sent, stoppable } = request as HttpRequest;
   return new Promise((resolve, reject) => {
@@ -49,7 +134,7 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,
-      headers: { 'accept-encoding': 'gzip, deflate, br', ...plainHeaders(headers) },
+      headers: fieldsOf(headers),
       body: bodyText(body),
     };
     const stop = (reason: unknown) => {
@@ -65,13 +150,13 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
 
     const failed = (error: Error) => {
       finished();
-      const failure = stopped === undefined ? failureOfRequest(error, written, url) : stopped.reason;
+      const failure = stopped === undefined ? failureOfRequest(error, written, url, via) : stopped.reason;
       if (response === undefined) reject(failure);
       else response.fail(failure);
     };
 
     try {
-      agent.dispatch(options, {
+      dispatcher.dispatch(options, {
         // Called when a connection is there and the next thing is to write: before it, nothing has left.
         onRequestStart(controller) {
           if (stopped !== undefined) return controller.abort(asError(stopped.reason));
@@ -97,10 +182,13 @@ function send(agent: Agent, url: URL, request: HttpRequest | RequestInit): Promi
   });
 }
 
-function plainHeaders(headers: HttpRequest['headers'] | RequestInit['headers']): Record<string, string> {
-  if (headers === undefined) return {};
-  if (headers instanceof Headers || Array.isArray(headers)) return Object.fromEntries(headers);
-  return headers as Record<string, string>;
+/** Names in lower case, so that a default does not go out beside what was given. */
+function fieldsOf(headers: HttpRequest['headers'] | RequestInit['headers']): Record<string, string> {
+  const fields: Record<string, string> = { 'accept-encoding': 'gzip, deflate, br' };
+  if (headers === undefined) return fields;
+  const given = headers instanceof Headers || Array.isArray(headers) ? headers : Object.entries(headers);
+  for (const [name, value] of given as Iterable<[string, string]>) fields[name.toLowerCase()] = value;
+  return fields;
 }
 
 function bodyText(body: HttpRequest['body'] | RequestInit['body']): string | null {

@@ -27,7 +27,7 @@ export interface HttpResponse {
   readonly statusText: string;
   /** Where the answer came from, after redirects. */
   readonly url: string;
-  readonly headers: { get(name: string): string | null };
+  readonly headers: { get(name: string): string | null; getSetCookie?(): string[] };
   readonly body: ReadableStream<Uint8Array> | null;
   text(): Promise<string>;
 }

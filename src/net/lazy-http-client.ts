@@ -1,3 +1,4 @@
+import { loaded } from '../core/loaded.js';
 import type { HttpClient, HttpClientOptions } from './http-client.js';
 
 /** A client whose code, undici's included, is loaded with its first request. */
@@ -5,11 +6,11 @@ export function lazyHttpClient(options: HttpClientOptions): HttpClient {
   let client: Promise<HttpClient> | undefined;
   let closed = false;
   const load = async () => {
-    const { createHttpClient } = await import('./http-client.js');
-    const loaded = createHttpClient(options);
+    const { createHttpClient } = await loaded(import('./http-client.js'));
+    const made = createHttpClient(options);
     // One that is closed refuses what comes.
-    if (closed) await loaded.close();
-    return loaded;
+    if (closed) await made.close();
+    return made;
   };
   return {
     async fetch(url, request) {
@@ -18,7 +19,8 @@ export function lazyHttpClient(options: HttpClientOptions): HttpClient {
     },
     async close() {
       closed = true;
-      await (await client)?.close();
+      const made = await client?.catch(() => undefined);
+      await made?.close();
     },
   };
 }

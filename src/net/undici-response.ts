@@ -3,6 +3,7 @@ import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { ConnectionError } from '../core/errors.js';
+import { Pacer } from '../core/pacer.js';
 import type { HttpResponse } from './http.js';
 
 /** Bytes that may wait here for a reader before the socket is paused. */
@@ -16,7 +17,11 @@ export class UndiciResponse implements HttpResponse {
   readonly ok: boolean;
   readonly statusText: string;
   readonly url: string;
-  readonly headers: { get(name: string): string | null; has(name: string): boolean };
+  readonly headers: {
+    get(name: string): string | null;
+    has(name: string): boolean;
+    getSetCookie(): string[];
+  };
 
   readonly #controller: Dispatcher.DispatchController;
   #decoder: Transform | undefined;
@@ -28,6 +33,9 @@ export class UndiciResponse implements HttpResponse {
   #ended = false;
   #failure: { reason: unknown } | undefined;
   #body: ReadableStream<Uint8Array> | undefined;
+  readonly #pacer = new Pacer({ pause: () => this.#hold('pacer'), resume: () => this.#release('pacer') });
+  /** Who wants no more bytes for now. */
+  readonly #holding = new Set<'reader' | 'pacer'>();
 
   constructor(head: {
     url: URL;
@@ -47,6 +55,7 @@ export class UndiciResponse implements HttpResponse {
         return found === undefined ? null : Array.isArray(found) ? found.join(', ') : found;
       },
       has: (name) => value(name) !== undefined,
+      getSetCookie: () => [value('set-cookie') ?? []].flat(),
     };
     this.#controller = head.controller;
   }
@@ -92,7 +101,7 @@ export class UndiciResponse implements HttpResponse {
       for (const chunk of waiting) this.#deliver(chunk);
       if (this.#failure !== undefined) reject(this.#failure.reason);
       else if (this.#ended) resolve();
-      else this.#resume();
+      else this.#release('reader');
     });
   }
 
@@ -104,6 +113,8 @@ export class UndiciResponse implements HttpResponse {
   }
 
   async text(): Promise<string> {
+    // As in the Fetch standard, whoever only looked at the body has not read it.
+    if (this.#body !== undefined && !this.#body.locked) return new Response(this.#body).text();
     const chunks: Uint8Array[] = [];
     await this.pump((chunk) => chunks.push(chunk));
     return Buffer.concat(chunks).toString('utf8');
@@ -119,7 +130,7 @@ export class UndiciResponse implements HttpResponse {
         start: (stream) => {
           const pumped = this.pump((chunk) => {
             stream.enqueue(chunk);
-            if ((stream.desiredSize ?? 0) <= 0) this.#pause();
+            if ((stream.desiredSize ?? 0) <= 0) this.#hold('reader');
           });
           pumped
             .then(
@@ -129,7 +140,7 @@ export class UndiciResponse implements HttpResponse {
             // A stream that was cancelled meanwhile cannot be closed.
             .catch(() => {});
         },
-        pull: () => this.#resume(),
+        pull: () => this.#release('reader'),
         cancel: () => this.cancel(),
       },
       new ByteLengthQueuingStrategy({ highWaterMark: READ_AHEAD_BYTES }),
@@ -142,11 +153,12 @@ export class UndiciResponse implements HttpResponse {
     if (this.#sink === undefined) {
       this.#waiting.push(chunk);
       this.#waitingBytes += chunk.byteLength;
-      if (this.#waitingBytes > READ_AHEAD_BYTES) this.#pause();
+      if (this.#waitingBytes > READ_AHEAD_BYTES) this.#hold('reader');
       return;
     }
+    const sink = this.#sink;
     try {
-      this.#sink(chunk);
+      this.#pacer.run(() => sink(chunk));
     } catch (error) {
       this.#abort(error);
     }
@@ -172,12 +184,14 @@ export class UndiciResponse implements HttpResponse {
   }
 
   /** A paused decoder takes nothing more, which then pauses the socket. */
-  #pause(): void {
-    (this.#decoder ?? this.#controller).pause();
+  #hold(who: 'reader' | 'pacer'): void {
+    this.#holding.add(who);
+    if (!this.#ended) (this.#decoder ?? this.#controller).pause();
   }
 
-  #resume(): void {
-    (this.#decoder ?? this.#controller).resume();
+  #release(who: 'reader' | 'pacer'): void {
+    this.#holding.delete(who);
+    if (this.#holding.size === 0 && this.#failure === undefined) (this.#decoder ?? this.#controller).resume();
   }
 
   /** Made for the first bytes of a body: an empty one is never encoded. */

@@ -20,6 +20,7 @@ const EVENTS = {
   circuit: true,
   resource: true,
   log: true,
+  stderr: true,
   error: true,
   servers: true,
 } as const satisfies Record<keyof McpManagerEvents, true>;

@@ -1,60 +1,59 @@
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import type { JSONRPCMessage, JSONRPCRequest, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 import { ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
-import { type Answer, answerOf, PendingRequest } from './pending-request.js';
-import type { Progress, SessionRequestOptions } from './session.js';
+import type { TextExit } from '../core/text-exit.js';
+import { Outbox } from './outbox.js';
+import { PendingRequest } from './pending-request.js';
+import { errorOfFault } from './reading/json.js';
+import type { Answer, Incoming, JsonRpcError, Params, RequestId, Unreadable } from './reading/message.js';
+import { readProgress } from './reading/server-messages.js';
+import type { SessionRequestOptions } from './session.js';
 import { connectionLost } from './transports/connection-lost.js';
-import { isRequest } from './transports/messages.js';
 import type { JsonRpcTransport, TransportSink } from './transports/transport.js';
 
+/** How long the answer may take that follows an error without an id. */
+const ANSWER_MAY_FOLLOW_MS = 500;
+
 export interface ChannelOptions {
-  onError: (error: McpFleetError) => void;
-  /** The connection has ended by itself; it is told once. */
-  onClosed: (reason: McpFleetError) => void;
   /** Ends the connecting. */
   signal: AbortSignal;
+  exit: TextExit;
+  /** Of a message, for messages about it. */
+  maxBytes: number;
+  onError(error: McpFleetError): void;
+  /** The connection has ended by itself; it is told once. */
+  onClosed(reason: McpFleetError): void;
+  /** Answers what the server asks. Rejects with a {@link JsonRpcError} for the server. */
+  onRequest(method: string, params: Params, signal: AbortSignal): Promise<object>;
+  onNotification(method: string, params: Params): void;
 }
 
 /**
- * Matches the requests of one session with their answers: each gets exactly one, or one failure. What the server
- * asks and tells by itself goes to the SDK's client, which takes the channel for its transport and makes the
- * handshake over it.
+ * Matches the requests of one session with their answers: each gets exactly one, or one failure. What the server asks
+ * and tells by itself goes to its owner.
  */
-export class Channel implements Transport {
-  onmessage?: Transport['onmessage'];
-  onclose?: Transport['onclose'];
-  onerror?: Transport['onerror'];
-
+export class Channel {
   readonly #transport: JsonRpcTransport;
   readonly #options: ChannelOptions;
+  readonly #outbox: Outbox;
   readonly #pending = new Map<RequestId, PendingRequest>();
-  /** The SDK's client makes one request, `initialize`, with id 0. */
-  #lastId = 0;
-  #protocolVersion: string | undefined;
-  #handshakeFailure: unknown;
+  /** What the server asks and may cancel. */
+  readonly #asked = new Map<RequestId, AbortController>();
+  #lastId = -1;
   #ended: McpFleetError | undefined;
+  #faultReported = false;
 
   constructor(transport: JsonRpcTransport, options: ChannelOptions) {
     this.#transport = transport;
     this.#options = options;
+    this.#outbox = new Outbox(transport, (error) => options.onError(error));
   }
 
   get sessionId(): string | undefined {
     return this.#transport.sessionId;
   }
 
-  get protocolVersion(): string | undefined {
-    return this.#protocolVersion;
-  }
-
-  setProtocolVersion = (version: string): void => {
-    this.#protocolVersion = version;
+  setProtocolVersion(version: string): void {
     this.#transport.setProtocolVersion?.(version);
-  };
-
-  /** What went wrong with the handshake, where the SDK knows no more than that it failed. */
-  get handshakeFailure(): unknown {
-    return this.#handshakeFailure;
   }
 
   /** Why the session is over. */
@@ -72,7 +71,7 @@ export class Channel implements Transport {
    */
   request(
     method: string,
-    params: Readonly<Record<string, unknown>> | undefined,
+    params: Params | undefined,
     { signal, onProgress, observation }: SessionRequestOptions,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -93,7 +92,8 @@ export class Channel implements Transport {
         },
       });
       const aborted = () => {
-        if (pending.delivery !== 'not-sent') this.#cancel(id);
+        // MCP "Cancellation": an initialization must not be cancelled.
+        if (pending.delivery !== 'not-sent' && method !== 'initialize') this.#cancel(id);
         this.#fail(id, abortReason(signal.reason, pending.delivery));
       };
       signal.addEventListener('abort', aborted, { once: true });
@@ -105,29 +105,18 @@ export class Channel implements Transport {
     });
   }
 
-  /** What the SDK's client sends: its handshake, notifications, and answers to what the server asked. */
-  async send(message: JSONRPCMessage): Promise<void> {
-    if (!isRequest(message)) return this.#transport.send(message, { sent: () => {} });
-    const { id } = message;
-    // An error thrown from here would leave the SDK waiting for an answer for ever.
-    const pending = new PendingRequest({
-      answered: (answer) => this.onmessage?.({ jsonrpc: '2.0', id, ...answer } as JSONRPCMessage),
-      failed: (error) => {
-        this.#handshakeFailure = error;
-        this.onmessage?.({ jsonrpc: '2.0', id, error: { code: 0, message: 'See handshakeFailure' } });
-      },
-    });
-    await this.#send(message, pending);
+  /** Sends a notification and waits until it is on its way. @throws {McpFleetError} */
+  notify(method: string): Promise<void> {
+    return this.#transport.send({ jsonrpc: '2.0', method }, { signal: this.#options.signal, sent: () => {} });
   }
 
   /** Ends the session; whatever still waits is told so at once. */
-  async close(): Promise<void> {
-    const closed = this.#transport.close();
-    const reason = connectionLost('The session was closed');
+  async close(reason: McpFleetError = connectionLost('The session was closed')): Promise<void> {
     this.#ended ??= reason;
+    // Before the transport ends, which would tell them less.
     this.#failAll(reason, () => true);
-    this.#tellSdk();
-    await closed;
+    this.#stopAnswering(reason);
+    await this.#transport.close();
   }
 
   async #send(message: JSONRPCRequest, pending: PendingRequest): Promise<void> {
@@ -144,40 +133,115 @@ export class Channel implements Transport {
 
   /** Without the caller's reason, which is none of the server's business. */
   #cancel(requestId: RequestId): void {
-    const cancelled: JSONRPCMessage = {
-      jsonrpc: '2.0',
-      method: 'notifications/cancelled',
-      params: { requestId },
-    };
-    this.#transport.send(cancelled, { sent: () => {} }).catch(() => {});
+    this.#outbox.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
   }
 
+  // ── From the server ─────────────────────────────────────────────────────────
+
   readonly #sink: TransportSink = {
-    message: (message) => {
-      if ('id' in message && !('method' in message)) this.#answer(message);
-      else if ('method' in message && message.method === 'notifications/progress')
-        this.#progress(message.params);
-      else this.onmessage?.(message);
-    },
+    message: (message) => this.#received(message),
     error: (error) => this.#options.onError(error),
     closed: (reason) => {
       if (this.#ended !== undefined) return;
-      this.#end(reason);
+      this.#ended = reason;
+      // For what the transport still works on, the transport knows best how it ends.
+      this.#failAll(reason, isHandedOver);
+      this.#stopAnswering(reason);
       this.#options.onClosed(reason);
     },
   };
 
-  #answer(message: object): void {
-    const id = this.#pendingId((message as { id?: unknown }).id);
-    // Second answers and answers to nothing end here.
-    if (id === undefined) return;
-    const answer = answerOf(message);
-    if (answer === undefined) {
-      const why = 'The answer holds neither a result nor an error as JSON-RPC 2.0 says';
-      this.#fail(id, new ConnectionError('PROTOCOL_ERROR', why, { delivery: 'unknown' }));
-    } else {
-      this.#settle(id, (pending) => pending.answered(answer));
+  #received(message: Incoming): void {
+    switch (message.kind) {
+      case 'answer':
+        this.#answered(message.id, message.answer);
+        break;
+      case 'request':
+        this.#requested(message.id, message.method, message.params);
+        break;
+      case 'notification':
+        this.#notified(message.method, message.params);
+        break;
+      case 'unreadable':
+        this.#unreadable(message);
+        break;
+      case 'noise':
+        this.#noise(message.text);
     }
+  }
+
+  #answered(id: RequestId | undefined, answer: Answer): void {
+    const found = this.#pendingId(id);
+    if (found !== undefined) this.#settle(found, (pending) => pending.answered(answer));
+    // Second answers and answers to nothing end here.
+    if (found !== undefined || id !== undefined || answer.error === undefined) return;
+    const { code, message } = answer.error;
+    const what = `The server answered with an error that names no request: ${message} (${code})`;
+    this.#failOnly(new ConnectionError('PROTOCOL_ERROR', what, { delivery: 'answered' }));
+  }
+
+  #requested(id: RequestId, method: string, params: Params): void {
+    const controller = new AbortController();
+    this.#asked.set(id, controller);
+    void this.#options
+      .onRequest(method, params, controller.signal)
+      .then(
+        (result) => ({ jsonrpc: '2.0', id, result }) as JSONRPCMessage,
+        (error: JsonRpcError) => ({ jsonrpc: '2.0', id, error }) as JSONRPCMessage,
+      )
+      .then((answer) => {
+        if (this.#asked.get(id) === controller) this.#asked.delete(id);
+        // MCP "Cancellation": what was cancelled gets no answer.
+        if (!controller.signal.aborted) this.#outbox.post(answer);
+      });
+  }
+
+  #notified(method: string, params: Params): void {
+    if (method === 'notifications/progress') this.#progress(params);
+    else if (method === 'notifications/cancelled') this.#cancelled(params.requestId);
+    else this.#options.onNotification(method, params);
+  }
+
+  /** What cannot be read costs nobody but the request that it names. */
+  #unreadable({ id, fault, text }: Unreadable): void {
+    const found = this.#pendingId(id);
+    if (id !== undefined && found === undefined) return;
+    const words = this.#options.exit.words(text);
+    // Of a text that is broken, or was not read, nobody knows what it would have said.
+    const isAnswer = found !== undefined && (fault === 'too deep' || fault === 'neither result nor error');
+    const delivery = isAnswer ? 'answered' : 'unknown';
+    const error = errorOfFault(fault, { delivery, words, maxBytes: this.#options.maxBytes });
+    if (found === undefined) this.#failOnly(error);
+    else this.#fail(found, error);
+  }
+
+  /**
+   * A fault that names no request is that of the only one there is; else nobody knows whose. It may speak of a
+   * notification, too: then the answer follows.
+   */
+  #failOnly(error: ConnectionError): void {
+    const [first] = this.#pending;
+    if (first === undefined || this.#pending.size > 1) {
+      this.#onceReported(error);
+      return;
+    }
+    const [id, pending] = first;
+    const fail = () => this.#pending.get(id) === pending && this.#fail(id, error);
+    setTimeout(fail, ANSWER_MAY_FOLLOW_MS).unref();
+  }
+
+  /** Many servers greet on stdout, or beat their hearts in data: what follows is read all the same. */
+  #noise(text: string): void {
+    const isStream = this.#transport.kind === 'http' || this.#transport.kind === 'sse';
+    if (this.#faultReported || isStream || text.trim() === '') return;
+    const what = 'The server sends what is no message of JSON-RPC, and is not read';
+    this.#onceReported(new ConnectionError('PROTOCOL_ERROR', `${what}: ${this.#options.exit.words(text)}`));
+  }
+
+  /** A server that does it once does it often. */
+  #onceReported(error: ConnectionError): void {
+    if (!this.#faultReported) this.#options.onError(error);
+    this.#faultReported = true;
   }
 
   /** The request under way that an id means. Servers that turn a number into a string are understood. */
@@ -186,13 +250,18 @@ export class Channel implements Transport {
     return this.#pending.has(meant) ? meant : undefined;
   }
 
-  /** Here and not through the SDK, which hands notifications on later than answers and so loses the last progress. */
-  #progress(params: unknown): void {
-    const { progressToken, ...progress } = (params ?? {}) as { progressToken?: unknown } & Progress;
-    const id = this.#pendingId(progressToken);
-    if (id === undefined || typeof progress.progress !== 'number') return;
-    this.#pending.get(id)?.onProgress?.(progress);
+  #progress(params: Params): void {
+    const id = this.#pendingId(params.progressToken);
+    const progress = id === undefined ? undefined : readProgress(params);
+    if (id !== undefined && progress !== undefined) this.#pending.get(id)?.onProgress?.(progress);
   }
+
+  #cancelled(requestId: unknown): void {
+    const asked = this.#asked.get(requestId as RequestId);
+    asked?.abort(new Error('The server cancelled its request'));
+  }
+
+  // ── Endings ─────────────────────────────────────────────────────────────────
 
   #fail(id: RequestId, error: unknown): void {
     this.#settle(id, (pending) => pending.failed(error));
@@ -203,15 +272,6 @@ export class Channel implements Transport {
     if (pending === undefined) return;
     this.#pending.delete(id);
     settle(pending);
-    if (this.#ended !== undefined) this.#tellSdk();
-  }
-
-  #end(reason: McpFleetError): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = reason;
-    // For what the transport still works on, the transport knows best how it ends.
-    this.#failAll(reason, isHandedOver);
-    this.#tellSdk();
   }
 
   #failAll(reason: McpFleetError, which: (pending: PendingRequest) => boolean): void {
@@ -220,12 +280,9 @@ export class Channel implements Transport {
     }
   }
 
-  /** The SDK fails its handshake when it hears of the end, without a word on why: it hears of it last. */
-  #tellSdk(): void {
-    if (this.#pending.size > 0) return;
-    const { onclose } = this;
-    delete this.onclose;
-    onclose?.();
+  #stopAnswering(reason: McpFleetError): void {
+    this.#outbox.close();
+    for (const controller of this.#asked.values()) controller.abort(reason);
   }
 }
 
@@ -234,10 +291,7 @@ function isHandedOver({ handedOver }: PendingRequest): boolean {
 }
 
 /** MCP "Progress": the token is the request's own id. */
-function withProgressToken(
-  params: Readonly<Record<string, unknown>> | undefined,
-  progressToken: RequestId,
-): Readonly<Record<string, unknown>> {
+function withProgressToken(params: Params | undefined, progressToken: RequestId): Params {
   return { ...params, _meta: { ...(params?._meta as object | undefined), progressToken } };
 }
 

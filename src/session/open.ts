@@ -1,12 +1,14 @@
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { TokenSource } from '../auth/token-source.js';
 import { ConnectionError } from '../core/errors.js';
+import { loaded } from '../core/loaded.js';
 import type { AddressGuard } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
-import { withOAuth } from './oauth.js';
-import { SdkSession, type SdkSessionOptions } from './sdk-session.js';
+import type { ProxySetting } from '../net/proxy.js';
+import { type HandshakeOptions, HandshakeSession } from './handshake/handshake-session.js';
 import type { Session } from './session.js';
 import type { TransportFactory } from './transports/custom.js';
+import type { Stderr } from './transports/stderr.js';
 import type { HttpTransportOptions } from './transports/streamable-http.js';
 
 /** Where a server is and how to get there. */
@@ -27,13 +29,17 @@ export type SessionTarget =
   | { readonly type: 'ws'; readonly url: URL; readonly headers: Readonly<Record<string, string>> }
   | { readonly type: 'custom'; readonly transport: TransportFactory };
 
-export interface OpenOptions extends SdkSessionOptions {
+export interface OpenOptions extends HandshakeOptions {
   /** Carries the bearer token and follows the redirects that may be followed. */
   fetch: HttpFetch;
   /** For what does not go through `fetch`. */
   guard: AddressGuard | undefined;
   tokens: TokenSource | undefined;
-  maxResponseBytes: number;
+  proxy: ProxySetting;
+  /** Learns what the server gives for the session, and nobody else should see. */
+  onSecret: (secret: string) => void;
+  /** What the server's processes write to stderr. */
+  stderr: Stderr;
 }
 
 /** "Backwards Compatibility" of the transports: these answers to the first POST mean the older transport. */
@@ -44,26 +50,35 @@ const OLDER_TRANSPORT_STATUSES: ReadonlySet<number | undefined> = new Set([400, 
  * @throws {McpFleetError} or the signal's reason
  */
 export async function openSession(target: SessionTarget, options: OpenOptions): Promise<Session> {
-  const { maxResponseBytes, redact, tokens, guard } = options;
+  const { maxResponseBytes, exit, tokens, guard, stderr, proxy } = options;
   switch (target.type) {
     case 'stdio': {
-      const { StdioTransport } = await import('./transports/stdio.js');
-      return SdkSession.open(new StdioTransport({ ...target, maxResponseBytes, redact }), options);
+      const { StdioTransport } = await loaded(import('./transports/stdio.js'));
+      return HandshakeSession.open(new StdioTransport({ ...target, maxResponseBytes, stderr }), options);
     }
     case 'ws': {
-      const { WebSocketTransport } = await import('./transports/websocket.js');
-      return SdkSession.open(new WebSocketTransport({ ...target, guard, tokens, maxResponseBytes }), options);
+      const { WebSocketTransport } = await loaded(import('./transports/websocket.js'));
+      const transport = new WebSocketTransport({ ...target, guard, tokens, maxResponseBytes, exit, proxy });
+      return HandshakeSession.open(transport, options);
     }
     case 'custom': {
-      const { CustomTransport } = await import('./transports/custom.js');
-      return SdkSession.open(new CustomTransport(target.transport), options);
+      const { CustomTransport } = await loaded(import('./transports/custom.js'));
+      return HandshakeSession.open(new CustomTransport(target.transport, maxResponseBytes), options);
     }
-    default: {
-      const fetch =
-        target.oauth === undefined ? options.fetch : withOAuth(options.fetch, target.oauth, target.url);
-      return openHttp(target.type, { ...target, fetch, maxResponseBytes, redact }, options);
-    }
+    default:
+      return openHttp(target.type, await httpOptions(target, options), options);
   }
+}
+
+async function httpOptions(
+  target: SessionTarget & { type: 'auto' | 'http' | 'sse' },
+  { fetch, maxResponseBytes, exit, onSecret }: OpenOptions,
+): Promise<HttpTransportOptions> {
+  const { url, headers, oauth } = target;
+  const http = { url, headers, fetch, maxResponseBytes, exit, onSecret };
+  if (oauth === undefined) return http;
+  const { withOAuth } = await loaded(import('./oauth.js'));
+  return { ...http, fetch: withOAuth(fetch, oauth, url) };
 }
 
 async function openHttp(
@@ -72,25 +87,26 @@ async function openHttp(
   options: OpenOptions,
 ): Promise<Session> {
   if (type === 'sse') return openSse(http, options);
-  const { StreamableHttpTransport } = await import('./transports/streamable-http.js');
+  const { StreamableHttpTransport } = await loaded(import('./transports/streamable-http.js'));
   const transport = new StreamableHttpTransport(http);
   try {
-    return await SdkSession.open(transport, options);
+    return await HandshakeSession.open(transport, options);
   } catch (error) {
     const refused = error instanceof ConnectionError && OLDER_TRANSPORT_STATUSES.has(error.httpStatus);
-    if (type === 'http' || transport.reached || !refused) throw error;
+    const isOlder = transport.isOlderTransport || (refused && !transport.reached);
+    if (type === 'http' || !isOlder) throw error;
     try {
       return await openSse(http, options);
     } catch (olderError) {
       options.signal.throwIfAborted();
-      throw neither(error, olderError);
+      throw neither(error as ConnectionError, olderError);
     }
   }
 }
 
 async function openSse(http: HttpTransportOptions, options: OpenOptions): Promise<Session> {
-  const { HttpSseTransport } = await import('./transports/http-sse.js');
-  return SdkSession.open(new HttpSseTransport(http), options);
+  const { HttpSseTransport } = await loaded(import('./transports/http-sse.js'));
+  return HandshakeSession.open(new HttpSseTransport(http), options);
 }
 
 function neither(first: ConnectionError, second: unknown): ConnectionError {

@@ -5,6 +5,7 @@ import type {
   CompleteResult,
   CreateMessageRequest,
   CreateMessageResult,
+  CreateMessageResultWithTools,
   ElicitRequest,
   ElicitResult,
   GetPromptRequest,
@@ -33,7 +34,7 @@ export type TransportKind = 'http' | 'sse' | 'stdio' | 'ws' | 'custom';
 export interface Session {
   readonly transport: TransportKind;
   readonly protocolVersion: string | undefined;
-  /** `undefined` when the session was taken over without an initialization, as a custom transport may. */
+  /** `undefined` when the server does not say, or when a custom transport took the session over. */
   readonly capabilities: ServerCapabilities | undefined;
   readonly serverInfo: Implementation | undefined;
   readonly instructions: string | undefined;
@@ -47,14 +48,17 @@ export interface Session {
     params: SessionRequests[Method]['params'],
     options: SessionRequestOptions,
   ): Promise<SessionRequests[Method]['result']>;
-  /** One page of a list. An entry that is not what the protocol says is left out and named in `rejected`. */
+  /** One page of a list. An entry without the member by which it is known is left out and counted in `rejected`. */
   list<Kind extends ListKind>(
     kind: Kind,
     cursor: string | undefined,
     options: SessionRequestOptions,
   ): Promise<ListPage<ListEntries[Kind]>>;
-  /** Ends the session on the server too. Bounded, idempotent, never throws. */
-  close(): Promise<void>;
+  /**
+   * Ends the session on the server too. Bounded, idempotent, never throws.
+   * @param reason what requests under way are told
+   */
+  close(reason?: McpFleetError): Promise<void>;
 }
 
 export interface SessionRequests {
@@ -79,8 +83,10 @@ export type ListKind = keyof ListEntries;
 export interface ListPage<Entry> {
   readonly entries: readonly Entry[];
   readonly nextCursor: string | undefined;
-  /** Name (or position) and fault of each entry that was left out. */
-  readonly rejected: readonly string[];
+  /** Entries that were left out: how many, and of the first ones name (or position) and fault. */
+  readonly rejected: { readonly count: number; readonly first: readonly string[] };
+  /** About the length of its JSON. */
+  readonly characters: number;
 }
 
 export interface SessionRequestOptions {
@@ -111,14 +117,20 @@ export interface SessionObserver {
 export interface ServerRequestHandlers {
   /** `elicitation/create`, in form and in url mode: see `request.mode`. */
   elicitation?: (request: ElicitRequest['params'], context: HandlerContext) => Promise<ElicitResult>;
-  /** `sampling/createMessage` */
-  sampling?: (
-    request: CreateMessageRequest['params'],
-    context: HandlerContext,
-  ) => Promise<CreateMessageResult>;
+  /**
+   * `sampling/createMessage`: a function, or an object that says more of it. `tools`: it takes the tools of a request;
+   * `context`: it takes `includeContext`. Servers use neither unless it is said.
+   */
+  sampling?:
+    | SamplingHandler
+    | { readonly handle: SamplingHandler; readonly tools?: boolean; readonly context?: boolean };
   /** `roots/list` */
   roots?: (context: HandlerContext) => Promise<readonly Root[]>;
 }
+export type SamplingHandler = (
+  request: CreateMessageRequest['params'],
+  context: HandlerContext,
+) => Promise<CreateMessageResult | CreateMessageResultWithTools>;
 export interface HandlerContext {
   readonly server: string;
   /** Aborts when the server cancels its request or the connection ends. */

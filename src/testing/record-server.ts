@@ -2,8 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ServerAccess } from '../client/access.js';
-import { checkServerConfig, settingsOf, targetOf } from '../client/options.js';
+import { ServerAccess, type ServerAccessHooks } from '../client/access.js';
+import { checkServerConfig, settingsOf } from '../client/options.js';
 import type {
   CustomServerConfig,
   ServerConfig,
@@ -58,65 +58,63 @@ export interface RecordOptions {
  */
 export function recordServer(config: ServerConfig, options: RecordOptions = {}): RecordedServer {
   checkServerConfig(config);
-  const recorder = new Recorder(options.redact);
-  for (const secret of secretsOf(config)) recorder.keepSecret(secret);
-  const recorded = recordedConfig(config, recorder);
-  const soFar = () => {
-    for (const token of recorded.tokens?.() ?? []) recorder.keepSecret(token);
-    return recorder.recording;
-  };
+  const access = new ServerAccess('recorded', config, settingsOf(config, {}), NO_HOOKS);
+  const recorder = new Recorder(options.redact, access.secrets);
+  const recorded = recordedConfig(config, recorder, access);
   return {
     config: recorded.config,
     get recording() {
-      return soFar();
+      return recorder.recording;
     },
     async save(path) {
       await mkdir(dirname(path instanceof URL ? fileURLToPath(path) : path), { recursive: true });
-      await writeFile(path, `${JSON.stringify(soFar(), undefined, 2)}\n`);
+      await writeFile(path, `${JSON.stringify(recorder.recording, undefined, 2)}\n`);
     },
     close: recorded.close,
     [Symbol.asyncDispose]: recorded.close,
   };
 }
 
+const NO_HOOKS: ServerAccessHooks = { onRefresh: () => {}, onStderr: () => {}, isStderrHeard: () => false };
+
 interface Recorded {
   config: ServerConfig;
-  /** Those that the recorder cannot see for itself. */
-  tokens?: () => readonly string[];
   close(): Promise<void>;
 }
 
-function recordedConfig(config: ServerConfig, recorder: Recorder): Recorded {
+function recordedConfig(config: ServerConfig, recorder: Recorder, access: ServerAccess): Recorded {
   if ('transport' in config) {
     const transport: CustomServerConfig['transport'] = async (context) =>
       new RecordedTransport(await config.transport(context), recorder);
     return { config: { ...config, transport }, close: async () => {} };
   }
-  if ('command' in config) return recordedStdio(config, recorder);
-  const target = targetOf(config);
-  if (target.type === 'ws') return recordedWebSocket(config as WebSocketServerConfig, recorder);
-  const { connectTimeoutMs, fetch } = settingsOf(config, {});
-  const client = lazyHttpClient({ connectTimeoutMs });
+  if ('command' in config) return recordedStdio(config, recorder, access);
+  if (access.target.type === 'ws')
+    return recordedWebSocket(config as WebSocketServerConfig, recorder, access);
+  const { connectTimeoutMs, fetch, proxy } = settingsOf(config, {});
+  const client = lazyHttpClient({ connectTimeoutMs, proxy });
   const inner = fetch ?? (client.fetch as FetchLike);
   return { config: { ...config, fetch: recordedFetch(inner, recorder) }, close: client.close };
 }
 
-function recordedStdio(config: StdioServerConfig, recorder: Recorder): Recorded {
+function recordedStdio(config: StdioServerConfig, recorder: Recorder, { stderr }: ServerAccess): Recorded {
   const { type: _type, command, args = [], env = {}, cwd, ...settings } = config;
   const { maxResponseBytes } = settingsOf(config, {});
-  const redact = (text: string) => recorder.withoutSecrets(text);
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { StdioTransport } = await import('../session/transports/stdio.js');
-    const inner = new StdioTransport({ command, args, env, cwd, maxResponseBytes, redact });
+    const inner = new StdioTransport({ command, args, env, cwd, maxResponseBytes, stderr });
     return new RecordedTransport(new SdkTransport(inner, signal), recorder);
   };
   return { config: { ...settings, type: 'custom', transport }, close: async () => {} };
 }
 
-function recordedWebSocket(config: WebSocketServerConfig, recorder: Recorder): Recorded {
+function recordedWebSocket(
+  config: WebSocketServerConfig,
+  recorder: Recorder,
+  access: ServerAccess,
+): Recorded {
   const { type: _type, url, headers = {}, auth: _auth, ...settings } = config;
-  const access = new ServerAccess('recorded', config, settingsOf(config, {}), () => {});
-  const { maxResponseBytes } = settingsOf(config, {});
+  const { maxResponseBytes, proxy } = settingsOf(config, {});
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { WebSocketTransport } = await import('../session/transports/websocket.js');
     const tokens = await access.tokens?.current(signal);
@@ -125,26 +123,11 @@ function recordedWebSocket(config: WebSocketServerConfig, recorder: Recorder): R
       headers,
       tokens,
       maxResponseBytes,
+      proxy,
+      exit: access.exit,
       guard: undefined,
     });
     return new RecordedTransport(new SdkTransport(inner, signal), recorder);
   };
-  return {
-    config: { ...settings, type: 'custom', transport },
-    tokens: () => access.tokens?.knownSecrets() ?? [],
-    close: () => access.close(),
-  };
-}
-
-function secretsOf(config: ServerConfig): string[] {
-  return [
-    ...('headers' in config ? Object.values(config.headers ?? {}).map(withoutScheme) : []),
-    ...('env' in config ? Object.values(config.env ?? {}) : []),
-    ...('url' in config ? new URL(config.url).searchParams.values() : []),
-  ];
-}
-
-/** Servers repeat a token without the word before it. */
-function withoutScheme(header: string): string {
-  return header.replace(/^(basic|bearer) +/i, '');
+  return { config: { ...settings, type: 'custom', transport }, close: () => access.close() };
 }

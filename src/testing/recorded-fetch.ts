@@ -1,6 +1,6 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import { createParser } from 'eventsource-parser';
+import { EventParser } from '../net/event-parser.js';
 import type { Recorder } from './recorder.js';
 
 /** Shows `recorder` the MCP messages in requests and responses. All else passes as it is, token requests too. */
@@ -8,13 +8,13 @@ export function recordedFetch(fetch: FetchLike, recorder: Recorder): FetchLike {
   return async (url, init = {}) => {
     const headers = new Headers(init.headers);
     for (const name of ['authorization', 'mcp-session-id']) {
-      recorder.keepSecret((headers.get(name) ?? '').replace(/^\w+ +/, ''));
+      recorder.secrets.add((headers.get(name) ?? '').replace(/^\w+ +/, ''));
     }
     const sent = typeof init.body === 'string' ? messagesIn(init.body) : [];
     for (const message of sent) recorder.sent(message);
     const response = await fetch(url, init);
     const listens = headers.get('accept')?.includes('text/event-stream') === true;
-    if (response.body === null || !(listens || sent.length > 0)) return response;
+    if (!(listens || sent.length > 0) || response.body === null) return response;
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
     const tap = isStream ? eventTap(recorder) : jsonTap(recorder);
     return withBody(response, response.body.pipeThrough(tap));
@@ -24,10 +24,11 @@ export function recordedFetch(fetch: FetchLike, recorder: Recorder): FetchLike {
 /** Bytes pass; the messages in the events among them are shown. */
 function eventTap(recorder: Recorder): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
-  const parser = createParser({
-    onEvent: ({ data }) => {
+  const parser = new EventParser(Number.POSITIVE_INFINITY, {
+    event: ({ data }) => {
       for (const message of messagesIn(data)) recorder.received(message);
     },
+    oversize: () => {},
   });
   return new TransformStream({
     transform(chunk, controller) {

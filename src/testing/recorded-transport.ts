@@ -1,5 +1,6 @@
 import type { Transport, TransportSendOptions } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import type { Incoming } from '../session/reading/message.js';
 import type { JsonRpcTransport } from '../session/transports/transport.js';
 import type { Recorder } from './recorder.js';
 
@@ -58,7 +59,10 @@ export class SdkTransport implements Transport {
 
   start(): Promise<void> {
     const sink = {
-      message: (message: JSONRPCMessage) => this.onmessage?.(message),
+      message: (message: Incoming) => {
+        const given = asMessage(message);
+        if (given !== undefined) this.onmessage?.(given);
+      },
       error: (error: Error) => this.onerror?.(error),
       closed: () => this.onclose?.(),
     };
@@ -71,5 +75,19 @@ export class SdkTransport implements Transport {
 
   close(): Promise<void> {
     return this.#inner.close();
+  }
+}
+
+/** A message as JSON-RPC writes it; what is none, nobody gets to see. */
+function asMessage(message: Incoming): JSONRPCMessage | undefined {
+  switch (message.kind) {
+    case 'answer':
+      return { jsonrpc: '2.0', id: message.id, ...message.answer } as JSONRPCMessage;
+    case 'request':
+      return { jsonrpc: '2.0', id: message.id, method: message.method, params: message.params };
+    case 'notification':
+      return { jsonrpc: '2.0', method: message.method, params: message.params };
+    default:
+      return undefined;
   }
 }

@@ -1,15 +1,8 @@
 import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
 import { canonicalJson } from '../core/canonical-json.js';
-import {
-  REDACTED,
-  type RecordedExchange,
-  type RecordedMessage,
-  type Recording,
-  recordingOf,
-} from './recording.js';
+import { KnownSecrets } from '../core/known-secrets.js';
+import { type RecordedExchange, type RecordedMessage, type Recording, recordingOf } from './recording.js';
 
-/** Texts shorter than this are no secrets, and cutting them out would garble a recording. */
-const SHORTEST_SECRET = 4;
 /** What keeps a connection going says nothing about the server. */
 const NOT_RECORDED = new Set(['ping', 'notifications/cancelled', 'notifications/initialized']);
 
@@ -29,32 +22,15 @@ interface Exchange {
 export class Recorder {
   readonly #redact: Redact;
   readonly #exchanges: Exchange[] = [];
-  readonly #secrets = new Set<string>();
   readonly #pending = new Map<RequestId, Exchange>();
   #latest: Exchange | undefined;
 
-  constructor(redact: Redact = (_key, value) => value) {
+  /** @param secrets cut out of whatever was and will be recorded */
+  constructor(
+    redact: Redact = (_key, value) => value,
+    readonly secrets: KnownSecrets = new KnownSecrets(),
+  ) {
     this.#redact = redact;
-  }
-
-  /** A text that is to be cut out of whatever was and will be recorded. */
-  keepSecret(text: string): void {
-    if (text.length >= SHORTEST_SECRET) this.#secrets.add(text);
-  }
-
-  withoutSecrets(text: string): string {
-    return (
-      [...this.#secrets]
-        .flatMap((secret) => [
-          secret,
-          encodeURIComponent(secret),
-          base64(secret, 'base64'),
-          base64(secret, 'base64url'),
-        ])
-        // One may be a part of another.
-        .sort((a, b) => b.length - a.length)
-        .reduce((shown, secret) => shown.replaceAll(secret, REDACTED), text)
-    );
   }
 
   /** From the client to the server. */
@@ -113,12 +89,8 @@ export class Recorder {
   #redacted(exchange: RecordedExchange): RecordedExchange {
     const text = JSON.stringify(exchange, (key, value) => {
       const kept = this.#redact(key, value);
-      return typeof kept === 'string' ? this.withoutSecrets(kept) : kept;
+      return typeof kept === 'string' ? this.secrets.redact(kept) : kept;
     });
     return JSON.parse(text);
   }
-}
-
-function base64(text: string, encoding: 'base64' | 'base64url'): string {
-  return Buffer.from(text).toString(encoding).replace(/=+$/, '');
 }

@@ -1,7 +1,6 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js';
-import type { EventSourceMessage } from 'eventsource-parser';
-import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { abortable, wait } from '../core/abort.js';
+import { EventParser, type StreamEvent } from '../net/event-parser.js';
 import { connectionReset } from './connection-failures.js';
 import type { Fault } from './fault.js';
 
@@ -17,15 +16,22 @@ export function withSpoiledAnswer(
   { fault, id, gone }: { fault: Fault; id: RequestId; gone: AbortSignal },
 ): Response {
   if (response.body === null) return response;
-  const events = response.body
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream());
-  const spoiled = ReadableStream.from(spoil(events, { fault, id, gone }));
+  const spoiled = ReadableStream.from(spoil(eventsIn(response.body), { fault, id, gone }));
   return new Response(spoiled.pipeThrough(new TextEncoderStream()), response);
 }
 
+async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {
+  const found: StreamEvent[] = [];
+  const sink = { event: (event: StreamEvent) => void found.push(event), oversize: () => {} };
+  const parser = new EventParser(Number.POSITIVE_INFINITY, sink);
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    parser.feed(text);
+    yield* found.splice(0);
+  }
+}
+
 async function* spoil(
-  events: AsyncIterable<EventSourceMessage>,
+  events: AsyncIterable<StreamEvent>,
   { fault, id, gone }: { fault: Fault; id: RequestId; gone: AbortSignal },
 ): AsyncGenerator<string> {
   for await (const { data } of events) {

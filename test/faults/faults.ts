@@ -61,24 +61,15 @@ export const UNUSABLE_ANSWERS = {
   'an empty body': wrongAnswer(() => ({ headers: JSON_TYPE, body: '' })),
   'JSON that is no JSON-RPC': wrongAnswer(() => ({ headers: JSON_TYPE, body: '{"ok":true}' })),
   'a web page': wrongAnswer(() => ({ headers: { 'content-type': 'text/html' }, body: '<h1>Sign in</h1>' })),
-  'no content type': wrongAnswer((answer) => ({ body: JSON.stringify(answer) })),
   '202 to a request': wrongAnswer(() => ({ status: 202 })),
   '204 to a request': wrongAnswer(() => ({ status: 204 })),
   'the answer to another id': wrongAnswer((answer) => ({
     headers: JSON_TYPE,
     body: JSON.stringify({ ...answer, id: 987_654 }),
   })),
-  'an answer without an id': wrongAnswer(({ result }) => ({
-    headers: JSON_TYPE,
-    body: JSON.stringify({ jsonrpc: '2.0', result }),
-  })),
   'neither result nor error': wrongAnswer(({ id }) => ({
     headers: JSON_TYPE,
     body: JSON.stringify({ jsonrpc: '2.0', id }),
-  })),
-  'a result that is none': wrongAnswer(({ id }) => ({
-    headers: JSON_TYPE,
-    body: JSON.stringify({ jsonrpc: '2.0', id, result: { content: 7, contents: 7 } }),
   })),
   'deep nesting': wrongAnswer(({ id }) => ({
     headers: JSON_TYPE,
@@ -92,6 +83,40 @@ export const UNUSABLE_ANSWERS = {
     headers: { ...JSON_TYPE, 'content-length': 100_000, connection: 'close' },
     body: JSON.stringify(answer),
   })),
+} satisfies Record<string, Fault>;
+
+/** Answers that are not what the protocol says, and can be understood. */
+export const ODD_ANSWERS = {
+  'no content type': wrongAnswer((answer) => ({ body: JSON.stringify(answer) })),
+  'plain text for a content type': wrongAnswer((answer) => ({
+    headers: { 'content-type': 'text/plain' },
+    body: JSON.stringify(answer),
+  })),
+  'no id': wrongAnswer(({ result }) => ({
+    headers: JSON_TYPE,
+    body: JSON.stringify({ jsonrpc: '2.0', result }),
+  })),
+  'an id that is a text': wrongAnswer(({ id, result }) => ({
+    headers: JSON_TYPE,
+    body: JSON.stringify({ jsonrpc: '2.0', id: String(id), result }),
+  })),
+  'no version': wrongAnswer(({ id, result }) => ({
+    headers: JSON_TYPE,
+    body: JSON.stringify({ id, result }),
+  })),
+  'an error that is null': wrongAnswer((answer) => ({
+    headers: JSON_TYPE,
+    body: JSON.stringify({ ...answer, error: null, took: 5 }),
+  })),
+  'a byte order mark': wrongAnswer((answer) => ({
+    headers: JSON_TYPE,
+    body: `\ufeff${JSON.stringify(answer)}`,
+  })),
+  'heartbeats before it': wrongAnswer((answer) => ({
+    headers: { 'content-type': 'text/event-stream' },
+    body: `: hi\n\ndata: ping\n\ndata: {"type":"heartbeat"}\n\nevent: x\ndata:\n\ndata: ${JSON.stringify(answer)}`,
+  })),
+  'HTTP 500': wrongAnswer((answer) => ({ status: 500, headers: JSON_TYPE, body: JSON.stringify(answer) })),
 } satisfies Record<string, Fault>;
 
 /** An answer given twice is still an answer. */

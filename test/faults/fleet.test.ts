@@ -105,7 +105,8 @@ describe('row 19: what the host brings', () => {
     for (let count = 0; count < 5; count++)
       await ledger.run('tool', (nonce) => client.callTool({ name: 'charge', arguments: { nonce } }));
     expect(ledger.reconcile(server.executions)).toMatchObject({ ok: 5 });
-    await eventually(() => expect(errors.length).toBeGreaterThanOrEqual(7));
+    // Of so many of one kind the first five come one by one.
+    await eventually(() => expect(errors.length).toBeGreaterThanOrEqual(5));
     expect(new Set(errors)).toEqual(new Set(['listener']));
   });
 

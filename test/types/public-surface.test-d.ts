@@ -263,7 +263,7 @@ describe('events', () => {
     expectTypeOf<McpManagerEvents>().toExtend<McpClientEvents>();
     expectTypeOf<Exclude<keyof McpManagerEvents, keyof McpClientEvents>>().toEqualTypeOf<'servers'>();
     expectTypeOf<keyof McpClientEvents>().toEqualTypeOf<
-      'status' | 'refresh' | 'catalog' | 'call' | 'circuit' | 'resource' | 'log' | 'error'
+      'status' | 'refresh' | 'catalog' | 'call' | 'circuit' | 'resource' | 'log' | 'stderr' | 'error'
     >();
   });
 

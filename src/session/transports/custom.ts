@@ -2,6 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { abortable, settlesWithin } from '../../core/abort.js';
 import { ConnectionError, type Delivery, describeThrown, McpFleetError } from '../../core/errors.js';
+import { readValue } from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
 
@@ -14,11 +15,13 @@ export type TransportFactory = (context: { signal: AbortSignal }) => Transport |
 export class CustomTransport implements JsonRpcTransport {
   readonly kind = 'custom';
   readonly #create: TransportFactory;
+  readonly #maxBytes: number;
   #transport: Transport | undefined;
   #closed = false;
 
-  constructor(create: TransportFactory) {
+  constructor(create: TransportFactory, maxBytes: number) {
     this.#create = create;
+    this.#maxBytes = maxBytes;
   }
 
   get sessionId(): string | undefined {
@@ -29,7 +32,7 @@ export class CustomTransport implements JsonRpcTransport {
     try {
       const transport = await abortable(Promise.resolve(this.#create({ signal })), signal);
       this.#transport = transport;
-      transport.onmessage = (message) => sink.message(message);
+      transport.onmessage = (message) => sink.message(readValue(message, { maxBytes: this.#maxBytes }));
       transport.onerror = (error) => sink.error(failed('reported an error', error));
       transport.onclose = () => {
         if (this.#closed) return;

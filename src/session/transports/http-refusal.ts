@@ -1,24 +1,24 @@
 import { parseChallenge } from '../../auth/challenge.js';
 import { AuthError, ConnectionError, type ErrorDetails, type McpFleetError } from '../../core/errors.js';
+import type { TextExit } from '../../core/text-exit.js';
 import { readExcerpt } from '../../net/body.js';
 import type { HttpResponse } from '../../net/http.js';
 import { publicUrl } from '../../net/redirects.js';
 import { parseRetryAfter } from '../../net/retry-after.js';
 
-const ERROR_BODY_BYTES = 8_192;
-const ERROR_TEXT_CHARACTERS = 500;
-
-/** Strips what must not be shown from text that a server sent. */
-export type Redact = (text: string) => string;
+/** More than is shown, so that no secret is cut in two before it is cut out. */
+const ERROR_BODY_BYTES = 16_384;
 
 /** The body of a refusal, read once and bounded. */
 export interface Refusal {
   readonly response: HttpResponse;
   readonly body: string;
+  readonly isWhole: boolean;
 }
 
 export async function readRefusal(response: HttpResponse): Promise<Refusal> {
-  return { response, body: await readExcerpt(response, ERROR_BODY_BYTES) };
+  const { text, isWhole } = await readExcerpt(response, ERROR_BODY_BYTES);
+  return { response, body: text, isWhole };
 }
 
 /**
@@ -34,13 +34,16 @@ export async function readRefusal(response: HttpResponse): Promise<Refusal> {
  * | 5xx, 408, 425 | `HTTP_ERROR`, retryable | unknown |
  * | else | `HTTP_ERROR` | unknown |
  */
-export function errorOfRefusal({ response, body }: Refusal, redact: Redact): McpFleetError {
+export function errorOfRefusal({ response, body, isWhole }: Refusal, exit: TextExit): McpFleetError {
   const { status } = response;
   const details: ErrorDetails = { retryAfterMs: parseRetryAfter(response.headers.get('retry-after')) };
   const challenge = parseChallenge(response.headers.get('www-authenticate'));
   const place = URL.canParse(response.url) ? ` from ${publicUrl(new URL(response.url))}` : '';
   const why = /^[\w-]{1,64}$/.test(challenge?.error ?? '') ? ` (${challenge?.error})` : '';
-  const message = `HTTP ${status}${place}${why}${excerpt(body, redact)}`;
+  const words = exit.words(messageOf(body), { isWhole });
+  // HTML is not for people.
+  const said = words === '' || words.startsWith('<') ? '' : `: ${words}`;
+  const message = `HTTP ${status}${place}${why}${said}`;
   switch (status) {
     case 401:
       return new AuthError('UNAUTHORIZED', message, { ...details, delivery: 'rejected' });
@@ -63,13 +66,6 @@ export function errorOfRefusal({ response, body }: Refusal, redact: Redact): Mcp
         retryable: status >= 500 || status === 408 || status === 421 || status === 425,
       });
   }
-}
-
-/** The beginning of what the server said, for people. HTML is not for people. */
-function excerpt(body: string, redact: Redact): string {
-  const text = redact(messageOf(body)).replace(/\s+/g, ' ').trim();
-  if (text === '' || text.startsWith('<')) return '';
-  return `: ${text.length > ERROR_TEXT_CHARACTERS ? `${text.slice(0, ERROR_TEXT_CHARACTERS)}…` : text}`;
 }
 
 /** The message inside a JSON-RPC error, an OAuth error or a problem document, else the body itself. */

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { settlesWithin } from '../../core/abort.js';
+import { hasEnded } from './orphans.js';
 
 const GRACE_MS = 2_000;
 
@@ -18,6 +19,7 @@ export async function endProcess(child: ChildProcess): Promise<void> {
     signalGroup(child, 'SIGKILL');
     await settlesWithin(exited, GRACE_MS);
   }
+  hasEnded(child);
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
   child.unref();
 }

@@ -1,14 +1,17 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import spawn from 'cross-spawn';
-import { ConnectionError } from '../../core/errors.js';
+import { ConnectionError, McpFleetError } from '../../core/errors.js';
 import { withoutText } from '../../core/foreign-error.js';
+import { Pacer } from '../../core/pacer.js';
 import { tooLarge } from '../../net/body.js';
+import { readLine } from '../reading/line.js';
+import { oversizeMessage } from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
-import type { Redact } from './http-refusal.js';
-import { LineReader, TailBuffer } from './lines.js';
-import { parseMessages } from './messages.js';
+import { LineReader } from './lines.js';
+import { endWithHost } from './orphans.js';
 import { endProcess } from './process-group.js';
+import type { Stderr } from './stderr.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
 
 /** What a child may know of its parent's environment: enough to find programs and a home. */
@@ -30,9 +33,12 @@ const INHERITED_VARIABLES =
         'USERPROFILE',
       ]
     : ['HOME', 'LANG', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'TMPDIR', 'USER'];
-const STDERR_TAIL_BYTES = 2_048;
 /** After the process has gone, how long its last words on stdout may take to arrive. */
 const LAST_WORDS_MS = 30;
+/** After a write that failed, how long the exit that explains it may take. */
+const EXIT_AFTER_BROKEN_PIPE_MS = 1_000;
+/** What may wait for a process that does not read. */
+const MAX_BACKLOG_BYTES = 16_777_216;
 
 export interface StdioTransportOptions {
   command: string;
@@ -40,7 +46,7 @@ export interface StdioTransportOptions {
   env: Readonly<Record<string, string>>;
   cwd: string | undefined;
   maxResponseBytes: number;
-  redact: Redact;
+  stderr: Stderr;
 }
 
 /** A message that waits for the others of its moment. */
@@ -55,11 +61,9 @@ interface Unwritten {
 export class StdioTransport implements JsonRpcTransport {
   readonly kind = 'stdio';
   readonly #options: StdioTransportOptions;
-  readonly #stderr = new TailBuffer(STDERR_TAIL_BYTES);
   #process: ChildProcessWithoutNullStreams | undefined;
   #sink: TransportSink | undefined;
   #closing: Promise<void> | undefined;
-  #garbageSeen = false;
   #unwritten: Unwritten[] = [];
 
   constructor(options: StdioTransportOptions) {
@@ -68,25 +72,21 @@ export class StdioTransport implements JsonRpcTransport {
 
   start(sink: TransportSink): Promise<void> {
     this.#sink = sink;
-    const { command, args, env, cwd } = this.#options;
     return new Promise((resolve, reject) => {
-      const child = spawn(command, [...args], {
-        env: { ...inheritedEnvironment(), ...env },
-        cwd,
-        stdio: 'pipe',
-        // A group of its own, so that what the child starts ends with it.
-        detached: process.platform !== 'win32',
-        windowsHide: true,
-      }) as ChildProcessWithoutNullStreams;
+      let child: ChildProcessWithoutNullStreams;
+      try {
+        child = this.#spawn();
+      } catch (cause) {
+        return reject(this.#notStarted(cause));
+      }
       this.#process = child;
-      child.once('spawn', resolve);
+      child.once('spawn', () => {
+        endWithHost(child);
+        resolve();
+      });
       child.once('error', (cause) => reject(this.#notStarted(cause)));
       child.once('exit', (code, signal) => this.#exited(code, signal));
-      const lines = new LineReader(this.#options.maxResponseBytes, (line) => this.#line(line));
-      child.stdout.on('data', (chunk: Buffer) => {
-        if (!lines.push(chunk)) this.#over(tooLarge(this.#options.maxResponseBytes));
-      });
-      child.stderr.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
+      this.#read(child);
       // A broken pipe shows in the write that met it, or in the exit.
       for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {});
     });
@@ -99,6 +99,42 @@ export class StdioTransport implements JsonRpcTransport {
     });
   }
 
+  close(): Promise<void> {
+    this.#closing ??= this.#process === undefined ? Promise.resolve() : endProcess(this.#process);
+    return this.#closing;
+  }
+
+  #spawn(): ChildProcessWithoutNullStreams {
+    const { command, args, env, cwd } = this.#options;
+    return spawn(command, [...args], {
+      env: { ...inheritedEnvironment(), ...env },
+      cwd,
+      stdio: 'pipe',
+      // A group of its own, so that what the child starts ends with it.
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    }) as ChildProcessWithoutNullStreams;
+  }
+
+  #read({ stdout, stderr }: ChildProcessWithoutNullStreams): void {
+    const { maxResponseBytes: maxBytes } = this.#options;
+    const lines = new LineReader(maxBytes, {
+      line: (line) => {
+        for (const message of readLine(line, { maxBytes })) this.#sink?.message(message);
+      },
+      oversize: (head, tail) => this.#sink?.message(oversizeMessage(head, tail)),
+    });
+    const pacer = new Pacer(stdout);
+    stdout.on('data', (chunk: Buffer) =>
+      pacer.run(() => {
+        if (!lines.push(chunk)) this.#over(tooLarge(maxBytes));
+      }),
+    );
+    const stderrPacer = new Pacer(stderr);
+    this.#options.stderr.restart();
+    stderr.on('data', (chunk: Buffer) => stderrPacer.run(() => this.#options.stderr.push(chunk)));
+  }
+
   /** What is sent in one go is written in one go. */
   #write(): void {
     const batch = this.#unwritten.splice(0);
@@ -107,31 +143,16 @@ export class StdioTransport implements JsonRpcTransport {
       for (const { reject } of batch) reject(connectionLost('The process is not running', 'not-sent'));
       return;
     }
+    if (stdin.writableLength > MAX_BACKLOG_BYTES) {
+      for (const { reject } of batch) reject(notRead());
+      return;
+    }
     for (const { sent } of batch) sent();
     stdin.write(batch.map(({ line }) => line).join(''), (error) => {
-      // When the process has gone, its exit says more than the broken pipe does.
-      const failed = error && this.#process?.exitCode === null;
-      for (const { resolve, reject } of batch) {
-        if (failed) reject(connectionLost('Writing to the process failed', 'unknown', error));
-        else resolve();
-      }
+      // What became of the process says more than the broken pipe does, and ends what was written too.
+      if (error) setTimeout(() => this.#over(brokenPipe(error)), EXIT_AFTER_BROKEN_PIPE_MS).unref();
+      for (const { resolve } of batch) resolve();
     });
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#process === undefined ? Promise.resolve() : endProcess(this.#process);
-    return this.#closing;
-  }
-
-  #line(line: string): void {
-    if (line.trim() === '') return;
-    try {
-      for (const message of parseMessages(line)) this.#sink?.message(message);
-    } catch (error) {
-      // Many servers greet on stdout. It is told once, and what follows is read.
-      if (!this.#garbageSeen) this.#sink?.error(error as ConnectionError);
-      this.#garbageSeen = true;
-    }
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
@@ -141,7 +162,7 @@ export class StdioTransport implements JsonRpcTransport {
     const settle = () => {
       clearTimeout(timer);
       child?.off('close', settle);
-      this.#over(connectionLost(`The process ${how}${this.#lastWords()}`));
+      this.#over(connectionLost(`The process ${how}${this.#options.stderr.lastWords}`));
     };
     // Not 'close' alone: a grandchild that holds stdout would keep it from ever coming.
     const timer = setTimeout(settle, LAST_WORDS_MS);
@@ -154,22 +175,37 @@ export class StdioTransport implements JsonRpcTransport {
     this.#sink?.closed(reason);
   }
 
-  #lastWords(): string {
-    const text = this.#options.redact(this.#stderr.text()).trim();
-    return text === '' ? '' : `; the end of its stderr:\n${text}`;
-  }
-
-  #notStarted(cause: Error): ConnectionError {
-    const code = (cause as NodeJS.ErrnoException).code ?? cause.name;
-    const what = code === 'ENOENT' ? 'command (or cwd) not found' : 'the command cannot be run';
+  #notStarted(cause: unknown): ConnectionError {
+    const { code = cause instanceof Error ? cause.name : 'unknown' } = cause as { code?: string };
+    const what = SPAWN_FAULTS[code] ?? 'the command cannot be run';
     return new ConnectionError('CONNECT_FAILED', `${this.#options.command}: ${what} (${code})`, {
       delivery: 'not-sent',
       // A missing program stays missing; a machine short of processes or memory recovers.
-      retryable: code === 'EAGAIN' || code === 'EMFILE' || code === 'ENOMEM',
+      retryable: code === 'EAGAIN' || code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM',
       // Node hangs the arguments on it.
       cause: withoutText(cause),
     });
   }
+}
+
+const SPAWN_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'command (or cwd) not found',
+  ENOTDIR: 'cwd is not a folder',
+  EACCES: 'the command is not executable',
+  E2BIG: 'args and env are longer than the system allows',
+  ERR_INVALID_ARG_VALUE: 'command, args, env and cwd must not contain NUL characters',
+};
+
+function brokenPipe(cause: Error): ConnectionError {
+  return connectionLost('Writing to the process failed', 'unknown', cause);
+}
+
+function notRead(): McpFleetError {
+  return new McpFleetError(
+    'QUEUE_FULL',
+    `The process does not read its stdin: more than ${MAX_BACKLOG_BYTES} bytes wait`,
+    { delivery: 'not-sent', retryable: true },
+  );
 }
 
 function inheritedEnvironment(): Record<string, string> {

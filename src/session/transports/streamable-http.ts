@@ -1,31 +1,47 @@
-import type { JSONRPCMessage, RequestId } from '@modelcontextprotocol/sdk/types.js';
+import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 import { settlesWithin, wait } from '../../core/abort.js';
-import { asFleetError, ConnectionError } from '../../core/errors.js';
-import { discard, readText } from '../../net/body.js';
+import { Deadline } from '../../core/deadline.js';
+import { asFleetError, ConnectionError, type McpFleetError } from '../../core/errors.js';
+import type { TextExit } from '../../core/text-exit.js';
+import { discard, readExcerpt, readText, tooLarge } from '../../net/body.js';
 import { readEvents } from '../../net/event-stream.js';
 import { isRefused } from '../../net/failures.js';
+import { isHeaderValue } from '../../net/headers.js';
 import type { HttpFetch, HttpRequest, HttpResponse } from '../../net/http.js';
 import { publicUrl } from '../../net/redirects.js';
+import { errorOfFault } from '../reading/json.js';
+import {
+  type Incoming,
+  oversizeMessage,
+  type RequestId,
+  readMessages,
+  type Unreadable,
+} from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
 import { Exchanges } from './exchanges.js';
-import { errorOfRefusal, type Redact, readRefusal } from './http-refusal.js';
-import { answers, isRequest, mediaType, parseMessages } from './messages.js';
+import { HttpHeaders } from './http-headers.js';
+import { errorOfRefusal, type Refusal, readRefusal } from './http-refusal.js';
+import { answers, isRequest, mediaType } from './messages.js';
 import { ServerStream } from './server-stream.js';
+import { SessionProof } from './session-proof.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
 
 /** How long the DELETE that ends a session may take. */
 const DELETE_TIMEOUT_MS = 1_000;
+/** How long the request may take that shows whether a session has gone. */
+const PROOF_TIMEOUT_MS = 5_000;
 /** How long a server may leave a stream open whose request it has answered. */
 const STREAM_GRACE_MS = 1_000;
-/** Resumptions in a row that bring no event before a stream is given up. */
-const MAX_FRUITLESS_RESUMES = 2;
+/** Resumptions in a row that are refused, or break, before a stream is given up. */
+const MAX_FAILED_RESUMES = 2;
 const RESUME_DELAY_MS = 100;
 const MAX_RESUME_DELAY_MS = 10_000;
-
-const POST_HEADERS = {
-  'content-type': 'application/json',
-  accept: 'application/json, text/event-stream',
-};
+/** A server that lets its client poll, and never has news, is asked less often each time. */
+const POLL_BACKOFF = 1.25;
+/** Of an answer that is no message, for the error. */
+const EXCERPT_BYTES = 16_384;
+/** Statuses that may mean that the session has gone. */
+const MAY_BE_GONE: ReadonlySet<number> = new Set([400, 404, 410]);
 
 /** What ends a request, and what it tells of itself. */
 type Control = Pick<HttpRequest, 'signal' | 'sent' | 'stoppable'>;
@@ -36,7 +52,9 @@ export interface HttpTransportOptions {
   /** Carries the bearer token and follows the redirects that may be followed. */
   fetch: HttpFetch;
   maxResponseBytes: number;
-  redact: Redact;
+  exit: TextExit;
+  /** Learns what the server gives for the session, and nobody else should see. */
+  onSecret: (secret: string) => void;
 }
 
 /** Streamable HTTP (MCP 2025-03-26 and later, "Transports"). */
@@ -46,20 +64,19 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   readonly #closing = new AbortController();
   readonly #exchanges = new Exchanges();
   readonly #stream: ServerStream;
+  readonly #headers: HttpHeaders;
+  readonly #proof = new SessionProof((request) => this.#ask(request));
   #endpoint: URL;
   #sink: TransportSink | undefined;
-  #protocolVersion: string | undefined;
-  #session: string | undefined;
-  /** Of every request, and of every POST; new ones when the session or the revision becomes known. */
-  #headers: { readonly all: Record<string, string>; readonly post: Record<string, string> };
   /** Requests under way with it are still to be refused, and then have to know why. */
   #forgotten = false;
   #reached = false;
+  #isOlderTransport = false;
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     this.#endpoint = options.url;
-    this.#headers = this.#headersNow();
+    this.#headers = new HttpHeaders(options.headers, options.onSecret);
     this.#stream = new ServerStream({
       open: (lastEventId) => this.#get(lastEventId, { signal: this.#closing.signal }),
       read: (response, onEventId, onRetry) => this.#readStream(response, { onEventId, onRetry }),
@@ -70,12 +87,17 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   get sessionId(): string | undefined {
-    return this.#session;
+    return this.#headers.session;
   }
 
-  /** Whether the server ever accepted a POST: before that, the older transport may still be its language. */
+  /** Whether the server ever took a POST as this transport does: before that, the older one may still be its language. */
   get reached(): boolean {
-    return this.#reached;
+    return this.#reached && !this.#isOlderTransport;
+  }
+
+  /** Whether the server answered a POST as it would answer the GET of HTTP+SSE. */
+  get isOlderTransport(): boolean {
+    return this.#isOlderTransport;
   }
 
   async start(sink: TransportSink): Promise<void> {
@@ -83,8 +105,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   setProtocolVersion(version: string): void {
-    this.#protocolVersion = version;
-    this.#headers = this.#headersNow();
+    this.#headers.protocolVersion = version;
   }
 
   send(message: JSONRPCMessage, { signal, sent }: SendContext): Promise<void> {
@@ -102,20 +123,22 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
     if (!isRequest(message)) {
       discard(response);
+      this.#proof.accepted({});
       if ('method' in message && message.method === 'notifications/initialized') this.#stream.start();
       return;
     }
     if (message.method === 'initialize') this.#adopt(response);
-    await this.#answer(message.id, response, control);
+    else this.#proof.accepted(message);
+    await this.#answer(message, response, control);
   }
 
   async close(): Promise<void> {
     const reason = connectionLost('The session was closed');
     this.#closing.abort(reason);
     this.#exchanges.stopAll(reason);
-    if (this.#session === undefined || this.#forgotten) return;
+    if (this.#headers.session === undefined || this.#forgotten) return;
     const headers = this.#headers.all;
-    this.#session = undefined;
+    this.#headers.session = undefined;
     const limit = AbortSignal.timeout(DELETE_TIMEOUT_MS);
     const ended = this.#fetch({ method: 'DELETE', headers, signal: limit }).then(discard);
     await settlesWithin(ended, DELETE_TIMEOUT_MS);
@@ -136,67 +159,75 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   #get(lastEventId: string | undefined, control: Control): Promise<HttpResponse> {
-    return this.#fetch({
-      headers: {
-        ...this.#headers.all,
-        accept: 'text/event-stream',
-        ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
-      },
-      ...control,
-    });
+    return this.#fetch({ headers: this.#headers.stream(lastEventId), ...control });
   }
 
-  #fetch(request: HttpRequest): Promise<HttpResponse> {
-    return this.#options.fetch(this.#endpoint, request);
-  }
-
-  #headersNow(): { all: Record<string, string>; post: Record<string, string> } {
-    const all = {
-      ...this.#options.headers,
-      ...(this.#session !== undefined && { 'mcp-session-id': this.#session }),
-      ...(this.#protocolVersion !== undefined && { 'mcp-protocol-version': this.#protocolVersion }),
-    };
-    return { all, post: { ...all, ...POST_HEADERS } };
+  async #fetch(request: HttpRequest): Promise<HttpResponse> {
+    const response = await this.#options.fetch(this.#endpoint, request);
+    this.#headers.readCookies(response);
+    return response;
   }
 
   // ── Receiving ───────────────────────────────────────────────────────────────
 
   /** Takes over what the answer to `initialize` says of the session, and where it came from. */
   #adopt(response: HttpResponse): void {
-    this.#session = response.headers.get('mcp-session-id') ?? undefined;
-    this.#headers = this.#headersNow();
+    const session = response.headers.get('mcp-session-id') ?? '';
+    this.#headers.session = session === '' ? undefined : session;
     if (response.url !== '') this.#endpoint = new URL(response.url);
   }
 
-  async #answer(id: RequestId, response: HttpResponse, control: Control): Promise<void> {
-    switch (mediaType(response)) {
-      case 'application/json':
-        return this.#answerWithJson(id, response);
-      case 'text/event-stream':
-        return this.#answerWithStream(id, response, control);
-      default:
-        discard(response);
-        throw new ConnectionError(
-          'PROTOCOL_ERROR',
-          `Expected JSON or an event stream, got ${response.headers.get('content-type') ?? 'no content type'}` +
-            ` (HTTP ${response.status}); is ${publicUrl(this.#endpoint)} the URL of an MCP server?`,
-          { delivery: 'unknown', httpStatus: response.status },
-        );
-    }
+  async #answer(request: JSONRPCRequest, response: HttpResponse, control: Control): Promise<void> {
+    const type = mediaType(response);
+    if (type === 'text/event-stream') return this.#answerWithStream(request, response, control);
+    // Some servers name no type, or one of plain text.
+    if (/^(application\/(.*[+-])?json(-.*)?|text\/json|text\/plain|application\/octet-stream|)$/.test(type))
+      return this.#answerWithJson(request.id, response);
+    const { text, isWhole } = await readExcerpt(response, EXCERPT_BYTES);
+    throw this.#notAnMcpServer(`Expected JSON or an event stream, got ${type}`, response, text, isWhole);
   }
 
   async #answerWithJson(id: RequestId, response: HttpResponse): Promise<void> {
-    const messages = parseMessages(await readText(response, this.#options.maxResponseBytes), response.status);
-    for (const message of messages) this.#sink?.message(message);
-    if (!messages.some((message) => answers(message, id))) throw unanswered('the body holds no answer to it');
+    const { maxResponseBytes: maxBytes } = this.#options;
+    const text = await readText(response, maxBytes);
+    let isAnswered = false;
+    for (const message of readMessages(text, { maxBytes })) {
+      if (message.kind === 'unreadable' && message.id === undefined) {
+        const words = this.#options.exit.words(message.text);
+        throw errorOfFault(message.fault, {
+          delivery: 'unknown',
+          httpStatus: response.status,
+          words,
+          maxBytes,
+        });
+      }
+      // An answer that names no request is the answer to this one: it came for nothing else.
+      const meant = message.kind === 'answer' && message.id === undefined ? { ...message, id } : message;
+      isAnswered ||= answers(meant, id);
+      this.#sink?.message(meant);
+    }
+    if (isAnswered) return;
+    const isEmpty = text.trim() === '';
+    if (isEmpty) throw unanswered(`HTTP ${response.status} came with an empty body`);
+    throw this.#notAnMcpServer('The body holds no answer', response, text, true);
+  }
+
+  #notAnMcpServer(what: string, response: HttpResponse, text: string, isWhole: boolean): ConnectionError {
+    const words = this.#options.exit.words(text, { isWhole });
+    const said = words === '' || words.startsWith('<') ? '' : `: ${words}`;
+    return new ConnectionError(
+      'PROTOCOL_ERROR',
+      `${what} (HTTP ${response.status}); is ${publicUrl(this.#endpoint)} the URL of an MCP server?${said}`,
+      { delivery: 'unknown', httpStatus: response.status },
+    );
   }
 
   /** Reads the stream of one request; when it breaks and has event ids, goes on where it broke. */
-  async #answerWithStream(id: RequestId, response: HttpResponse, control: Control): Promise<void> {
+  async #answerWithStream(request: JSONRPCRequest, response: HttpResponse, control: Control): Promise<void> {
     const { signal } = control;
     let lastEventId: string | undefined;
     let delayMs = RESUME_DELAY_MS;
-    let fruitless = 0;
+    let failed = 0;
     let current = response;
     for (;;) {
       let progressed = false;
@@ -209,10 +240,18 @@ export class StreamableHttpTransport implements JsonRpcTransport {
           onRetry: (ms) => {
             delayMs = Math.min(Math.max(ms, RESUME_DELAY_MS), MAX_RESUME_DELAY_MS);
           },
+          isAnswer: (message) => message.id === undefined || answers(message, request.id),
+          asAnswer: (message) => brokenAnswer(message, request.id),
           onMessage: (message) => {
-            if (!answers(message, id)) return;
+            if (!answers(message, request.id)) return;
             resolve(undefined);
             discardLater(current, reading);
+          },
+          onEndpoint: () => {
+            if (request.method !== 'initialize') return;
+            this.#isOlderTransport = true;
+            resolve(olderTransport(current));
+            discard(current);
           },
         });
         reading.then(
@@ -222,21 +261,33 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       });
       if (broken === undefined) return;
       signal?.throwIfAborted();
-      fruitless = progressed ? 0 : fruitless + 1;
-      if (lastEventId === undefined || fruitless > MAX_FRUITLESS_RESUMES) throw broken;
-      await wait(delayMs, signal);
-      // Whatever resuming meets: what is known of the request is that it left.
-      const resumed = await this.#get(lastEventId, control).catch(() => undefined);
-      if (resumed === undefined) {
-        signal?.throwIfAborted();
-        throw broken;
-      }
+      if (lastEventId === undefined || this.#isOlderTransport) throw broken;
+      // A stream that ends without news lets its client poll (SEP-1699): that may take as long as the call has time.
+      delayMs = progressed ? delayMs : Math.min(delayMs * POLL_BACKOFF, MAX_RESUME_DELAY_MS);
+      const resumed = await this.#resume(lastEventId, delayMs, control);
+      if (resumed === undefined && ++failed > MAX_FAILED_RESUMES) throw broken;
+      if (resumed === 'refused') throw broken;
+      if (resumed === undefined) continue;
+      failed = 0;
       current = resumed;
-      if (!current.ok || mediaType(current) !== 'text/event-stream') {
-        discard(current);
-        throw broken;
-      }
     }
+  }
+
+  /** `undefined` when nothing came; whatever resuming meets, what is known of the request is that it left. */
+  async #resume(
+    lastEventId: string,
+    delayMs: number,
+    control: Control,
+  ): Promise<HttpResponse | 'refused' | undefined> {
+    await wait(delayMs, control.signal);
+    const response = await this.#get(lastEventId, control).catch(() => undefined);
+    if (response === undefined) {
+      control.signal?.throwIfAborted();
+      return undefined;
+    }
+    if (response.ok && mediaType(response) === 'text/event-stream') return response;
+    discard(response);
+    return 'refused';
   }
 
   #readStream(
@@ -244,19 +295,33 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     on: {
       onEventId: (id: string) => void;
       onRetry: (ms: number) => void;
-      onMessage?: (message: JSONRPCMessage) => void;
+      /** Whether what is too large to be read is the answer that the stream is read for. */
+      isAnswer?: (message: Unreadable) => boolean;
+      /** What a broken message on the stream of one request is taken for. */
+      asAnswer?: (message: Incoming) => Incoming;
+      onMessage?: (message: Incoming) => void;
+      onEndpoint?: () => void;
     },
   ): Promise<void> {
-    return readEvents(response, this.#options.maxResponseBytes, {
+    const { maxResponseBytes: maxBytes } = this.#options;
+    const received = (message: Incoming) => {
+      const meant = on.asAnswer?.(message) ?? message;
+      this.#sink?.message(meant);
+      on.onMessage?.(meant);
+    };
+    return readEvents(response, maxBytes, {
       event: ({ id, event, data }) => {
-        if (id !== undefined && id !== '') on.onEventId(id);
+        // It goes back in a header.
+        if (id !== undefined && id !== '' && isHeaderValue(id)) on.onEventId(id);
+        if (event === 'endpoint') return on.onEndpoint?.();
         if (data === '' || (event !== undefined && event !== 'message')) return;
-        for (const message of parseMessages(data, response.status)) {
-          this.#sink?.message(message);
-          on.onMessage?.(message);
-        }
+        for (const message of readMessages(data, { maxBytes })) received(message);
       },
       retry: on.onRetry,
+      oversizeBegins: (head) => {
+        if (on.isAnswer?.(oversizeMessage(head, '')) === true) throw tooLarge(maxBytes, response.status);
+      },
+      oversize: (head, tail) => received(oversizeMessage(head, tail)),
     });
   }
 
@@ -264,31 +329,51 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
   async #refused(message: JSONRPCMessage, response: HttpResponse, control: Control): Promise<void> {
     const refusal = await readRefusal(response);
-    const answer = isRequest(message) ? answerIn(refusal.body, message.id) : undefined;
-    if (answer !== undefined && response.status !== 404) return this.#sink?.message(answer);
-    if (await this.#isForgotten(response.status, control)) {
-      const reason = connectionLost(
-        `The server has forgotten the session (HTTP ${response.status})`,
-        'rejected',
-      );
+    const answer = isRequest(message) ? this.#answerIn(refusal, message.id) : undefined;
+    // 401 is said by what stands before the server, whatever body it writes.
+    if (answer !== undefined && response.status !== 401) {
+      this.#sink?.message(withStatus(answer, response.status));
+      return;
+    }
+    const error = errorOfRefusal(refusal, this.#options.exit);
+    if (this.#forgotten) throw this.#forgottenBy(error);
+    if (this.#headers.session === undefined || !MAY_BE_GONE.has(response.status)) throw error;
+    if (!this.#proof.wasAccepted) throw neverKnown(error);
+    if (await this.#proof.isGone(control.signal)) {
+      const reason = this.#forgottenBy(error);
       this.#forgotten = true;
       this.#lost(reason);
       throw reason;
     }
-    throw errorOfRefusal(refusal, this.#options.redact);
+    if (this.#proof.isDoubtful) this.#lost(connectionLost(`The session answers nothing (${error.message})`));
+    throw error;
   }
 
-  /**
-   * 404 says so. Many servers say 400 instead, which can mean anything: one that refuses a ping in the same
-   * way refuses the session.
-   */
-  async #isForgotten(status: number, control: Control): Promise<boolean> {
-    if (this.#session === undefined) return false;
-    if (status !== 400) return status === 404;
-    const ping: JSONRPCMessage = { jsonrpc: '2.0', id: 'is-the-session-known', method: 'ping' };
-    const response = await this.#post(ping, { ...control, sent: () => {} }).catch(() => undefined);
-    if (response !== undefined) discard(response);
-    return response?.status === 400 || response?.status === 404;
+  #forgottenBy(error: McpFleetError): ConnectionError {
+    return connectionLost(`The server has forgotten the session (${error.message})`, 'rejected');
+  }
+
+  /** A server may answer with an HTTP error status and its answer at once. */
+  #answerIn({ body }: Refusal, id: RequestId): Incoming | undefined {
+    return readMessages(body, { maxBytes: body.length }).find((message) => answers(message, id));
+  }
+
+  /** Sends a harmless request in the session, to learn how the session is. */
+  async #ask(request: JSONRPCRequest): Promise<'answered' | 'refused' | 'nothing'> {
+    const deadline = new Deadline({ timeoutMs: PROOF_TIMEOUT_MS, signal: this.#closing.signal });
+    try {
+      const response = await this.#post(request, { signal: deadline.signal });
+      if (!response.ok && MAY_BE_GONE.has(response.status)) {
+        const refusal = await readRefusal(response);
+        return this.#answerIn(refusal, request.id) === undefined ? 'refused' : 'answered';
+      }
+      discard(response);
+      return response.ok ? 'answered' : 'nothing';
+    } catch {
+      return 'nothing';
+    } finally {
+      deadline[Symbol.dispose]();
+    }
   }
 
   /** A server that takes no connections has gone, and its sessions with it: waiting for the next one is better than trying. */
@@ -307,13 +392,15 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 }
 
-/** A server may answer with a JSON-RPC error and an HTTP error status at once. */
-function answerIn(body: string, id: RequestId): JSONRPCMessage | undefined {
-  try {
-    return parseMessages(body, undefined).find((message) => answers(message, id));
-  } catch {
-    return undefined;
-  }
+/** What is broken on the stream of a request, and does not look like a notification, is its answer. */
+function brokenAnswer(message: Incoming, id: RequestId): Incoming {
+  const isBroken = message.kind === 'unreadable' && message.id === undefined;
+  return isBroken && !message.text.includes('"method"') ? { ...message, id } : message;
+}
+
+function withStatus(message: Incoming, httpStatus: number): Incoming {
+  if (message.kind !== 'answer' || message.answer.error === undefined) return message;
+  return { ...message, answer: { error: { ...message.answer.error, httpStatus } } };
 }
 
 /** The stream of an answered request should end by itself; one that does not is ended. */
@@ -323,4 +410,17 @@ function discardLater(response: HttpResponse, reading: Promise<void>): void {
 
 function unanswered(how: string): ConnectionError {
   return connectionLost(`The request got no answer: ${how}`);
+}
+
+function olderTransport({ status }: HttpResponse): ConnectionError {
+  const what = 'The server answered with the endpoint event of HTTP+SSE';
+  return new ConnectionError('PROTOCOL_ERROR', what, { delivery: 'not-sent', httpStatus: status });
+}
+
+/** A session that was never of use: trying again helps only where requests went to different replicas. */
+function neverKnown(error: McpFleetError): McpFleetError {
+  if (!(error instanceof ConnectionError) || error.httpStatus !== 404) return error;
+  const { code, message, delivery, httpStatus } = error;
+  const what = `${message}; the server does not know the session that it has just opened (several replicas?)`;
+  return new ConnectionError(code, what, { delivery, httpStatus, retryable: true, cause: error });
 }

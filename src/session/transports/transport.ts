@@ -1,6 +1,7 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import type { McpFleetError } from '../../core/errors.js';
 import type { StopSignal } from '../../core/stop-signal.js';
+import type { Incoming } from '../reading/message.js';
 import type { TransportKind } from '../session.js';
 
 /** Carries JSON-RPC messages to one server and back, for the life of one session. */
@@ -23,7 +24,7 @@ export interface JsonRpcTransport {
 }
 
 export interface TransportSink {
-  message(message: JSONRPCMessage): void;
+  message(message: Incoming): void;
   error(error: McpFleetError): void;
   /** The connection has ended by itself. What `send` still works on goes on and ends by itself too. */
   closed(reason: McpFleetError): void;

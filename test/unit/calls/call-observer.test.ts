@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CallObserver } from '../../../src/calls/call-observer.js';
 import { CallRunner } from '../../../src/calls/call-runner.js';
+import { TextExit } from '../../../src/core/text-exit.js';
 import { thrownBy } from './fakes.js';
 
 const subject = { method: 'tools/call', name: 'add' };
@@ -30,6 +31,7 @@ function runnerSeenBy(...names: string[]) {
     timeoutMs: 1_000,
     isHeard: () => true,
     onCall: () => seen.push('event'),
+    exit: new TextExit(),
   });
   const stops = names.map((name) => runner.observe(observer(name, seen)));
   return { runner, seen, stops };

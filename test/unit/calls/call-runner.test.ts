@@ -12,6 +12,7 @@ import {
   RemoteError,
   TimeoutError,
 } from '../../../src/core/errors.js';
+import { TextExit } from '../../../src/core/text-exit.js';
 
 beforeEach(() => vi.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => vi.useRealTimers());
@@ -26,6 +27,7 @@ function runner(timeoutMs = 60_000) {
     timeoutMs,
     isHeard: () => true,
     onCall: (report) => reports.push(report),
+    exit: new TextExit(),
   });
   return { calls, reports };
 }

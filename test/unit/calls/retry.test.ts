@@ -96,7 +96,7 @@ describe('after an end of the kind', () => {
     ['timeout of which nothing is known', () => ends.timeout(), 6, 1, 2],
     ['421', () => ends.http(421), 10, 10, 10],
     ['429', ends.limited, 10, 10, 10],
-    ['forgotten session', ends.forgotten, 10, 10, 10],
+    ['forgotten session', ends.forgotten, 10, 2, 10],
     ['401', ends.unauthorized, 1, 1, 1],
     ['403', ends.forbidden, 1, 1, 1],
     ['-32602', ends.badArguments, 1, 1, 1],
@@ -281,9 +281,14 @@ describe('a session that the server forgot', () => {
     expect(ended).toMatchObject({ attempts: 2, error: { code: 'CONNECTION_LOST', delivery: 'rejected' } });
   });
 
-  test('for the second time in one call is a retry as others are', async () => {
-    longestWaits();
+  test('for the second time in one call is the end of a tool call: what was forgotten may have run', async () => {
     const ended = await run([ends.forgotten(), ends.forgotten(), 'fine'], { operation: 'tool' });
+    expect(ended).toMatchObject({ attempts: 2, error: { code: 'CONNECTION_LOST', delivery: 'rejected' } });
+  });
+
+  test('for the second time in one read is a retry as others are', async () => {
+    longestWaits();
+    const ended = await run([ends.forgotten(), ends.forgotten(), 'fine'], { operation: 'read' });
     expect(ended).toMatchObject({ value: 'fine', attempts: 3 });
     expect(ended.times.map(Math.round)).toEqual([0, 0, 200]);
     expect(left(ended.budget)).toBe(9);

@@ -492,17 +492,6 @@ describe('a tool', () => {
       'an answer to another request',
       () => Response.json({ jsonrpc: '2.0', id: 999, result: { content: [] } }),
     ],
-    ['neither a result nor an error', (id: unknown) => Response.json({ jsonrpc: '2.0', id })],
-    ['an error that is a text', (id: unknown) => Response.json({ jsonrpc: '2.0', id, error: 'boom' })],
-    [
-      'an error without a message',
-      (id: unknown) => Response.json({ jsonrpc: '2.0', id, error: { code: 1 } }),
-    ],
-    ['a result that is none', (id: unknown) => Response.json({ jsonrpc: '2.0', id, result: 'ok' })],
-    [
-      'a result of another shape',
-      (id: unknown) => Response.json({ jsonrpc: '2.0', id, result: { content: 'x' } }),
-    ],
   ])(
     'that is answered with %s gives a typed error at once',
     async (_what, answer: (id: unknown) => Response) => {
@@ -517,6 +506,39 @@ describe('a tool', () => {
       expect(error).toMatchObject({ delivery: 'unknown', code: 'OUTCOME_UNKNOWN' });
     },
   );
+
+  test.each<[string, object, object]>([
+    ['neither a result nor an error', {}, { code: 'PROTOCOL_ERROR' }],
+    ['an error that is a text', { error: 'boom' }, { code: 'REMOTE_ERROR', message: 'boom' }],
+    ['an error without a message', { error: { code: 1 } }, { code: 'REMOTE_ERROR', rpcCode: 1 }],
+    [
+      'an error beside no result',
+      { result: null, error: { code: 1, message: 'no' } },
+      { code: 'REMOTE_ERROR' },
+    ],
+  ])('that is answered with %s was answered, and the error says so', async (_what, members, expected) => {
+    await using fake = fakeServer(offering(['one']));
+    const { config } = watched(fake, ({ method, id }) =>
+      method === 'tools/call' ? Response.json({ jsonrpc: '2.0', id, ...members }) : undefined,
+    );
+    await using client = new McpClient('a', config);
+    const error = await rejection(client.callTool({ name: 'one' }));
+    expect(error).toMatchObject({ delivery: 'answered', ...expected });
+    expect(client.snapshot().circuit).toBe('closed');
+  });
+
+  test.each<[string, unknown]>([
+    ['a text', 'fine'],
+    ['its content alone', [{ type: 'text', text: 'fine' }]],
+    ['content that is a text', { content: 'fine' }],
+  ])('whose result is %s has its result', async (_what, result) => {
+    await using fake = fakeServer(offering(['one']));
+    const { config } = watched(fake, ({ method, id }) =>
+      method === 'tools/call' ? Response.json({ jsonrpc: '2.0', id, result }) : undefined,
+    );
+    await using client = new McpClient('a', config);
+    expect(textOf(await client.callTool({ name: 'one' }))).toBe('fine');
+  });
 });
 
 describe('calls under way', () => {

@@ -15,7 +15,11 @@ afterEach(() => {
 
 const LIST_TTL_MS = 300_000;
 const SIGNAL = new AbortController().signal;
-type Page = { entries: readonly object[]; nextCursor?: string | undefined; rejected?: readonly string[] };
+type Page = {
+  entries: readonly object[];
+  nextCursor?: string | undefined;
+  rejected?: { count: number; first: readonly string[] };
+};
 
 /** A catalog of what `read` answers. */
 function catalog(read: (cursor: string | undefined, kind: string) => Page | Promise<Page>) {
@@ -25,10 +29,11 @@ function catalog(read: (cursor: string | undefined, kind: string) => Page | Prom
   const made = new Catalog({
     timeoutMs: 1_000,
     ttlMs: LIST_TTL_MS,
+    isAllowed: () => true,
     page: (async (kind: string, cursor: string | undefined, call: RunningCall) => {
       asked.push(cursor);
       const page = await abortable(Promise.resolve(read(cursor, kind)), call.signal);
-      return { nextCursor: undefined, rejected: [], ...page };
+      return { nextCursor: undefined, rejected: { count: 0, first: [] }, characters: 100, ...page };
     }) as CatalogOptions['page'],
     onChange: (change) => changes.push(change),
     onError: (error) => errors.push(error),
@@ -58,28 +63,93 @@ describe('reading a list', () => {
   test.each([
     ['at once', (cursor?: string) => cursor ?? 'again'],
     ['in a circle', (cursor?: string) => ({ a: 'b', b: 'c', c: 'a' })[cursor ?? ''] ?? 'a'],
-  ])('ends with an error when a cursor is repeated %s', async (_what, next) => {
-    const { names, asked, made } = catalog((cursor) => ({ entries: tools('x'), nextCursor: next(cursor) }));
-    expect(await rejection(names())).toMatchObject({
-      code: 'PROTOCOL_ERROR',
-      delivery: 'answered',
-      message: 'The list of tools cannot be read: the server repeats a cursor',
-    });
+  ])('keeps what was read when a cursor is repeated %s, and says so', async (_what, next) => {
+    let n = 0;
+    const { names, asked, made, errors } = catalog((cursor) => ({
+      entries: tools(`t${n++}`),
+      nextCursor: next(cursor),
+    }));
+    expect((await names()).length).toBeGreaterThan(0);
+    const message = 'The list of tools is not complete: the server repeats a cursor';
+    expect(errors).toMatchObject([{ code: 'PROTOCOL_ERROR', delivery: 'answered', message }]);
+    expect(made.truncation('tools')).toBe(errors[0]);
     expect(asked.length).toBeLessThan(6);
+  });
+
+  test('keeps what was read when a later page fails, and asks again after half a minute', async () => {
+    let fails = true;
+    const { names, asked, errors } = catalog((cursor) => {
+      if (cursor === undefined) return { entries: tools('a'), nextCursor: 'two' };
+      if (fails) throw new ConnectionError('HTTP_ERROR', 'HTTP 500');
+      return { entries: tools('b') };
+    });
+    expect(await names()).toEqual(['a']);
+    expect(errors).toMatchObject([
+      { message: expect.stringContaining('a page of it cannot be read: HTTP 500') },
+    ]);
+    fails = false;
+    expect(await names()).toEqual(['a']);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(await names()).toEqual(['a', 'b']);
+    expect(asked).toHaveLength(4);
+  });
+
+  test('fails when the first page does', async () => {
+    const failure = new ConnectionError('HTTP_ERROR', 'HTTP 500');
+    const { names, made } = catalog(() => Promise.reject(failure));
+    expect(await rejection(names())).toBe(failure);
     expect(made.known('tools')).toBeUndefined();
   });
 
-  test('takes 100 pages and not one more', async () => {
-    const numbered = (last: number) => (cursor: string | undefined) => {
+  test('takes 10,000 pages and 20,000 entries, and not one more', async () => {
+    const numbered = (last: number, each: number) => (cursor: string | undefined) => {
       const page = Number(cursor ?? 1);
-      return { entries: tools(`t${page}`), nextCursor: page === last ? undefined : String(page + 1) };
+      const names = Array.from({ length: each }, (_, n) => `t${page}-${n}`);
+      return { entries: tools(...names), nextCursor: page === last ? undefined : String(page + 1) };
     };
-    expect(await catalog(numbered(100)).names()).toHaveLength(100);
-    const endless = catalog(numbered(101));
-    expect(await rejection(endless.names())).toMatchObject({
-      message: 'The list of tools cannot be read: it has more than 100 pages',
+    const whole = catalog(numbered(10_000, 2));
+    expect(await whole.names()).toHaveLength(20_000);
+    expect(whole.made.truncation('tools')).toBeUndefined();
+    const pages = catalog(numbered(Number.POSITIVE_INFINITY, 1));
+    expect(await pages.names()).toHaveLength(10_000);
+    expect(pages.errors).toMatchObject([{ message: expect.stringContaining('more than 10000 pages') }]);
+    const many = catalog(numbered(Number.POSITIVE_INFINITY, 3));
+    expect(await many.names()).toHaveLength(20_000);
+    expect(many.errors).toMatchObject([{ message: expect.stringContaining('more than 20000 entries') }]);
+  });
+
+  test('gives up pages that bring nothing new', async () => {
+    let n = 0;
+    const { names, asked, errors } = catalog(() => ({ entries: tools('a'), nextCursor: String(n++) }));
+    expect(await names()).toEqual(['a']);
+    expect(asked.length).toBeLessThan(20);
+    expect(errors.map((error) => (error as Error).message)).toEqual([
+      expect.stringMatching(/^\d+ entries of the list of tools listed twice: "a"$/),
+      'The list of tools is not complete: page after page brings nothing new',
+    ]);
+  });
+
+  test('gives up a list that is larger than 64 MB', async () => {
+    let n = 0;
+    const { names, errors } = catalog(() => ({
+      entries: tools(`t${n}`),
+      characters: 9_000_000,
+      nextCursor: String(n++),
+    }));
+    expect(await names()).toHaveLength(8);
+    expect(errors).toMatchObject([{ message: expect.stringContaining('larger than 67108864 characters') }]);
+  });
+
+  test('answers before its time is up when there are ever more pages', async () => {
+    let n = 0;
+    const { names, errors } = catalog(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return { entries: tools(`t${n}`), nextCursor: String(n++) };
     });
-    expect(endless.asked).toHaveLength(100);
+    const listing = names();
+    await vi.advanceTimersByTimeAsync(999);
+    expect((await listing).length).toBeGreaterThan(5);
+    expect(errors).toMatchObject([{ message: expect.stringContaining('its pages take too long') }]);
   });
 
   test('keeps the first of two entries with one name, and reports the other', async () => {
@@ -90,19 +160,18 @@ describe('reading a list', () => {
     expect(entries).toEqual([tool('a', { description: 'first' }), tool('b')]);
     expect(byKey.get('a')).toBe(entries[0]);
     expect(errors).toMatchObject([
-      { code: 'PROTOCOL_ERROR', message: 'An entry of the list of tools was left out: "a": listed twice' },
+      { code: 'PROTOCOL_ERROR', message: 'An entry of the list of tools listed twice: "a"' },
     ]);
   });
 
-  test('reports what the session left out, and lists the others', async () => {
+  test('reports in one what the session left out, and lists the others', async () => {
     const { names, errors } = catalog(() => ({
       entries: tools('good'),
-      rejected: ['"bad": inputSchema: expected object', '#2: entry: expected object'],
+      rejected: { count: 1_000_000, first: ['"bad": inputSchema: expected an object', '#2: not an object'] },
     }));
     expect(await names()).toEqual(['good']);
     expect(errors.map((error) => (error as Error).message)).toEqual([
-      'An entry of the list of tools was left out: "bad": inputSchema: expected object',
-      'An entry of the list of tools was left out: #2: entry: expected object',
+      '1000000 entries of the list of tools left out: "bad": inputSchema: expected an object, #2: not an object, …',
     ]);
   });
 
@@ -236,6 +305,33 @@ describe('a change', () => {
     made.changed('tools');
     await vi.advanceTimersByTimeAsync(1_000);
     expect(changes).toEqual([]);
+  });
+
+  test('that is said again and again is read less often each time, and on demand at once', async () => {
+    const { made, names, asked } = catalog(() => {
+      setTimeout(() => made.changed('tools'), 20);
+      return { entries: tools('a') };
+    });
+    await names();
+    await vi.advanceTimersByTimeAsync(6_000);
+    expect(asked.length).toBeLessThanOrEqual(8);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(asked.length).toBeLessThanOrEqual(16);
+    const before = asked.length;
+    await names();
+    expect(asked).toHaveLength(before + 1);
+  });
+
+  test('after a calm time is read at once again', async () => {
+    const { made, names, asked } = catalog(() => ({ entries: tools('a') }));
+    await names();
+    for (let n = 0; n < 10; n++) {
+      made.changed('tools');
+      await vi.advanceTimersByTimeAsync(40_000);
+    }
+    made.changed('tools');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(asked).toHaveLength(12);
   });
 
   test('of a list that nobody wanted is not read', async () => {

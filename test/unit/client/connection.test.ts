@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../../src/client/connection.js';
 import { NEXT_STATUSES, type ServerStatus } from '../../../src/client/status.js';
+import { Deadline } from '../../../src/core/deadline.js';
 import {
   AuthError,
   CircuitOpenError,
@@ -19,6 +20,11 @@ afterEach(() => {
 });
 
 const NEVER = new AbortController().signal;
+const TIMES = {
+  connectTimeoutMs: 1_000,
+  firstStart: { waitMs: 1_000, attemptMs: 1_000 },
+  lastWords: () => '',
+};
 
 interface Attempt {
   signal: AbortSignal;
@@ -28,13 +34,14 @@ interface Attempt {
 type FakeSession = Session & { lose(reason?: McpFleetError): void; closes: number };
 
 /** A connection whose attempts the test ends by hand, or by `answer` at once. */
-function connection(answer?: (attempt: Attempt) => void) {
+function connection(answer?: (attempt: Attempt) => void, times: Partial<typeof TIMES> = {}) {
   const attempts: Attempt[] = [];
   const statuses: string[] = [];
   const errors: (McpFleetError | undefined)[] = [];
   const outcomes: (McpFleetError | undefined)[] = [];
   const made = new Connection({
-    connectTimeoutMs: 1_000,
+    ...TIMES,
+    ...times,
     onAttempt: (failure) => outcomes.push(failure),
     onStatus({ status, previous, error }) {
       expect(NEXT_STATUSES[previous]).toContain(status);
@@ -123,7 +130,7 @@ describe('a connection', () => {
     expect(await failed).toMatchObject({
       code: 'TIMEOUT',
       timeoutMs: 1_000,
-      message: 'Not connected within 1000 ms',
+      message: 'Not connected within 1000 ms (connectTimeoutMs)',
       delivery: 'not-sent',
     });
     expect(attempts[0]?.signal.aborted).toBe(true);
@@ -537,6 +544,67 @@ describe('where only a person can help', () => {
   });
 });
 
+describe('a first start that takes long', () => {
+  const times = {
+    firstStart: { waitMs: 1_000, attemptMs: 60_000 },
+    lastWords: () => '; the end of its stderr: installing',
+  };
+
+  test('goes on when connect has waited long enough, and the process is not started anew', async () => {
+    const { made, attempts } = connection(undefined, times);
+    const connecting = rejection(made.connect(NEVER));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await connecting).toMatchObject({
+      code: 'TIMEOUT',
+      delivery: 'not-sent',
+      retryable: true,
+      message: 'Not connected within 1000 ms (connectTimeoutMs); the end of its stderr: installing',
+    });
+    expect(made.status).toBe('connecting');
+    const again = made.connect(NEVER);
+    attempts[0]?.succeed();
+    await again;
+    expect(made.status).toBe('ready');
+    expect(attempts).toHaveLength(1);
+  });
+
+  test('is waited for by calls, as long as they have time', async () => {
+    const { made, attempts } = connection(undefined, times);
+    const patient = made.ready(NEVER);
+    const deadline = new Deadline({ timeoutMs: 5_000 });
+    const hurried = rejection(made.ready(deadline.signal));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await hurried).toMatchObject({
+      code: 'TIMEOUT',
+      delivery: 'not-sent',
+      message: 'No answer within 5000 ms: the server is still starting; the end of its stderr: installing',
+    });
+    await vi.advanceTimersByTimeAsync(40_000);
+    attempts[0]?.succeed();
+    await patient;
+    expect(attempts).toHaveLength(1);
+  });
+
+  test('is given up after its own time, and tried again', async () => {
+    const { made, attempts, outcomes } = connection(undefined, times);
+    const ready = rejection(made.ready(NEVER));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await ready).toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining('60000 ms') });
+    expect(attempts[0]?.signal.aborted).toBe(true);
+    expect(outcomes).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(attempts.length).toBeGreaterThan(1);
+  });
+
+  test('is no matter for the connections after it', async () => {
+    const { made, attempts } = connection((attempt) => attempts.length === 1 && attempt.succeed(), times);
+    const session = (await made.ready(NEVER)) as FakeSession;
+    session.lose();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(made.lastError?.message).toContain('within 1000 ms (connectTimeoutMs)');
+  });
+});
+
 describe('closing', () => {
   const CLOSED = { code: 'CLOSED', delivery: 'not-sent' };
 
@@ -565,7 +633,7 @@ describe('closing', () => {
   test('while connecting closes a session that is opened all the same', async () => {
     let session: FakeSession | undefined;
     const made = new Connection({
-      connectTimeoutMs: 1_000,
+      ...TIMES,
       onAttempt: () => {},
       onStatus: () => {},
       open: async (_observer, signal) => {

@@ -17,14 +17,16 @@ function check(options: HealthCheckOptions = {}) {
   const pings: { session: string; timeoutMs: number; at: number }[] = [];
   const told: string[] = [];
   const errors: unknown[] = [];
-  const state: { session: string | undefined; answer: () => Promise<void> } = {
+  const state: { session: string | undefined; isBusy: boolean; answer: () => Promise<void> } = {
     session: 'one',
+    isBusy: false,
     answer: async () => {},
   };
   const made = new HealthCheck<string>(
     { ...HEALTH_DEFAULTS, ...options },
     {
       session: () => state.session,
+      isBusy: () => state.isBusy,
       ping: (session, timeoutMs) => {
         pings.push({ session, timeoutMs, at: performance.now() - startedAt });
         return state.answer();
@@ -238,4 +240,28 @@ test('checks do not keep the process alive', async () => {
   await pass(60_000);
   expect(pings).toHaveLength(2);
   expect(timers.map(({ unref }) => unref)).toEqual([true, true, true]);
+});
+
+describe('a server that works on calls', () => {
+  test('is not pinged: it need not answer, and its calls have deadlines of their own', async () => {
+    const { made, pings, state } = check();
+    state.isBusy = true;
+    made.start();
+    await pass(300_000);
+    expect(pings).toEqual([]);
+    state.isBusy = false;
+    await pass(30_000);
+    expect(pings).toHaveLength(1);
+  });
+
+  test('has missed nothing when a call came while it was pinged', async () => {
+    const { made, told, state } = check();
+    state.answer = async () => {
+      state.isBusy = true;
+      throw new Error('away');
+    };
+    made.start();
+    await pass(120_000);
+    expect(told).toEqual([]);
+  });
 });

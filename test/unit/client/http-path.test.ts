@@ -1,16 +1,19 @@
 import { createServer } from 'node:http';
+import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { describe, expect, test } from 'vitest';
 import { httpPath } from '../../../src/client/http-path.js';
 import { listenOnLoopback } from '../../fixtures/loopback.js';
 import { refused, rejection } from './fakes.js';
 
+const pathOver = (fetch: FetchLike) => httpPath({ fetch, connectTimeoutMs: 1_000 });
+
 describe('the HTTP path of a server', () => {
   test("is the user's fetch where there is one, with its failures in our terms", async () => {
     const seen: unknown[] = [];
-    const path = httpPath(async (url, init) => {
+    const path = pathOver(async (url, init) => {
       seen.push([String(url), init?.method]);
       return seen.length > 1 ? refused() : new Response('fine');
-    }, 1_000);
+    });
     const response = await path.fetch('https://mcp.test/', { method: 'POST' });
     expect(await response.text()).toBe('fine');
     expect(seen).toEqual([['https://mcp.test/', 'POST']]);
@@ -23,12 +26,12 @@ describe('the HTTP path of a server', () => {
 
   test('follows redirects within the origin only, whoever fetches', async () => {
     const redirect = (location: string) => new Response(null, { status: 307, headers: { location } });
-    const path = httpPath(async (url) => {
+    const path = pathOver(async (url) => {
       const { pathname } = new URL(url);
       if (pathname === '/here') return redirect('/there');
       if (pathname === '/away') return redirect('https://evil.test/');
       return new Response(pathname);
-    }, 1_000);
+    });
     expect(await (await path.fetch('https://mcp.test/here')).text()).toBe('/there');
     expect(await rejection(path.fetch('https://mcp.test/away'))).toMatchObject({ code: 'HTTP_ERROR' });
   });
@@ -39,7 +42,7 @@ describe('the HTTP path of a server', () => {
         response.write('open');
       }),
     );
-    const path = httpPath(undefined, 1_000);
+    const path = httpPath({ connectTimeoutMs: 1_000 });
     const response = await path.fetch(`http://127.0.0.1:${server.port}/`);
     const body = rejection(response.text());
     await path.close();
@@ -48,6 +51,17 @@ describe('the HTTP path of a server', () => {
   });
 
   test('that was never used closes without being loaded', async () => {
-    await httpPath(undefined, 1_000).close();
+    await httpPath({ connectTimeoutMs: 1_000 }).close();
+  });
+
+  test('says who asks, unless the request does', async () => {
+    const seen: unknown[] = [];
+    const path = pathOver(async (_url, init) => {
+      seen.push(new Headers(init?.headers).get('user-agent'));
+      return new Response('fine');
+    });
+    await path.fetch('https://mcp.test/');
+    await path.fetch('https://mcp.test/', { headers: { 'User-Agent': 'mine' } });
+    expect(seen).toEqual([expect.stringMatching(/^mcp-fleet\/\d/), 'mine']);
   });
 });

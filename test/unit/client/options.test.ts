@@ -105,7 +105,11 @@ const COMMON_FAULTS: Fault[] = [
   [{ interceptors: [fn, 'x'] }, 'interceptors.1', 'expected a function, got "x"'],
   [{ handlers: fn }, 'handlers', 'expected { elicitation, sampling, roots }'],
   [{ handlers: { roots: [] } }, 'handlers.roots', 'expected a function, got an array'],
-  [{ handlers: { sampling: true } }, 'handlers.sampling', 'expected a function, got true'],
+  [
+    { handlers: { sampling: true } },
+    'handlers.sampling',
+    'expected a function or { handle, tools, context }',
+  ],
   [{ handlers: { elicitation: {} } }, 'handlers.elicitation', 'expected a function, got an object'],
   [{ handlers: { elicit: fn } }, 'handlers.elicit', 'is not an option; did you mean elicitation?'],
   [{ fetch: 'global' }, 'fetch', 'expected a function, got "global"'],
@@ -342,7 +346,8 @@ describe('a message about a fault', () => {
 
 describe('settings', () => {
   test('are the built-in ones, then those of the manager, then those of the server', () => {
-    expect(settingsOf(HTTP, {})).toEqual({ ...SERVER_DEFAULTS, ...HTTP });
+    const firstStart = { waitMs: 10_000, attemptMs: 10_000 };
+    expect(settingsOf(HTTP, {})).toEqual({ ...SERVER_DEFAULTS, ...HTTP, firstStart });
     const defaults = { callTimeoutMs: 1, connectTimeoutMs: 2, tools: { allow: ['a'] } };
     const config = { ...HTTP, callTimeoutMs: 3, tools: { deny: ['b'] } };
     expect(settingsOf(config, defaults)).toMatchObject({
@@ -352,6 +357,15 @@ describe('settings', () => {
       tools: { deny: ['b'] },
     });
     expect(settingsOf(config, defaults).tools).toEqual({ deny: ['b'] });
+  });
+
+  test('give the first start of a command 60 seconds, and its callers what is configured', () => {
+    const command = { command: 'npx' };
+    expect(settingsOf(command, {}).firstStart).toEqual({ waitMs: 60_000, attemptMs: 60_000 });
+    expect(settingsOf(command, { connectTimeoutMs: 5 }).firstStart).toEqual({ waitMs: 5, attemptMs: 60_000 });
+    const patient = { waitMs: 90_000, attemptMs: 90_000 };
+    expect(settingsOf({ ...command, connectTimeoutMs: 90_000 }, {}).firstStart).toEqual(patient);
+    expect(settingsOf({ ...HTTP, connectTimeoutMs: 5 }, {}).firstStart).toEqual({ waitMs: 5, attemptMs: 5 });
   });
 
   test('of the policies are filled in one by one, and false switches a policy off', () => {

@@ -59,6 +59,7 @@ function link(settings: ServerDefaults = {}) {
     open,
     onStatus: ({ status }) => statuses.push(status),
     onCircuit: ({ state, previous }) => circuit.push(`${previous} → ${state}`),
+    lastWords: () => '',
     onMiss: (error) => misses.push(error),
   });
   /** Makes a request that ends as told. */

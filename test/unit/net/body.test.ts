@@ -84,12 +84,12 @@ describe.each(fetches)('with %s', (_name, get) => {
   describe('readExcerpt', () => {
     test('gives a short body whole', async () => {
       const server = await httpServer((_request, response) => response.writeHead(500).end('broken'));
-      expect(await readExcerpt(await get(server.origin), 100)).toBe('broken');
+      expect((await readExcerpt(await get(server.origin), 100)).text).toBe('broken');
     });
 
     test('cuts at the limit, closes the connection, and reads no more', async () => {
       const server = await endless();
-      expect(await readExcerpt(await get(server.origin), 1_000)).toBe('a'.repeat(1_000));
+      expect((await readExcerpt(await get(server.origin), 1_000)).text).toBe('a'.repeat(1_000));
       await vi.waitFor(() => expect(server.openConnections).toBe(0), AT_ONCE_MS);
       expect(server.sent).toBeLessThan(25 * MEGABYTE);
     });
@@ -102,7 +102,8 @@ describe.each(fetches)('with %s', (_name, get) => {
         await delay(20);
         response.end('ghi');
       });
-      expect(await readExcerpt(await get(server.origin), 5)).toBe('abcde');
+      expect(await readExcerpt(await get(server.origin), 5)).toEqual({ text: 'abcde', isWhole: false });
+      expect(await readExcerpt(await get(server.origin), 9)).toEqual({ text: 'abcdefghi', isWhole: true });
     });
 
     test('gives what has come before the connection broke', async () => {
@@ -113,21 +114,21 @@ describe.each(fetches)('with %s', (_name, get) => {
           socket.destroy();
         });
       });
-      expect(await readExcerpt(await get(server.origin), 100)).toBe('half');
+      expect((await readExcerpt(await get(server.origin), 100)).text).toBe('half');
     });
 
     test('gives nothing, and does not throw, where the encoding is broken', async () => {
       const server = await httpServer((_request, response) =>
         response.writeHead(500, { 'content-encoding': 'gzip' }).end('junk'),
       );
-      expect(await readExcerpt(await get(server.origin), 100)).toBe('');
+      expect((await readExcerpt(await get(server.origin), 100)).text).toBe('');
     });
 
     test('gives nothing, and does not throw, where the body was read already', async () => {
       const server = await httpServer((_request, response) => response.writeHead(500).end('broken'));
       const response = await get(server.origin);
       await response.text();
-      expect(await readExcerpt(response, 100)).toBe('');
+      expect((await readExcerpt(response, 100)).text).toBe('');
     });
   });
 
@@ -203,7 +204,7 @@ describe('with the built-in client', () => {
 test('with a response without a body there is nothing to read', async () => {
   const response = new Response(null, { status: 204 });
   expect(await readText(response, 10)).toBe('');
-  expect(await readExcerpt(response, 10)).toBe('');
+  expect((await readExcerpt(response, 10)).text).toBe('');
   discard(response);
 });
 
@@ -259,7 +260,7 @@ describe('a gzip bomb of 100 MB', () => {
     const response: HttpResponse = await httpClient().fetch(server.origin);
     const startedAt = performance.now();
     const growth = await growthDuring(async () => {
-      expect(await readExcerpt(response, 8_192)).toHaveLength(8_192);
+      expect((await readExcerpt(response, 8_192)).text).toHaveLength(8_192);
     });
     expect(performance.now() - startedAt).toBeLessThan(2_000);
     expect(growth).toBeLessThan(64 * MEGABYTE);

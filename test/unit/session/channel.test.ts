@@ -1,27 +1,27 @@
-import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { describe, expect, test } from 'vitest';
 import type { McpFleetError } from '../../../src/core/errors.js';
-import { Channel } from '../../../src/session/channel.js';
+import { TextExit } from '../../../src/core/text-exit.js';
+import { Channel, type ChannelOptions } from '../../../src/session/channel.js';
 import { connectionLost } from '../../../src/session/transports/connection-lost.js';
 import { gate } from '../client/fakes.js';
 import { type Script, ScriptedTransport } from './scripted-transport.js';
 
-/** A channel with the test in the place of its owner and of the SDK. */
-async function channel(script: Script = (_message, { sent }) => sent()) {
+/** A channel with the test in the place of its owner. */
+async function channel(script: Script = (_message, { sent }) => sent(), more: Partial<ChannelOptions> = {}) {
   const transport = new ScriptedTransport(script);
-  const log: string[] = [];
   const closed: McpFleetError[] = [];
+  const errors: McpFleetError[] = [];
+  const told: [string, object][] = [];
   const made = new Channel(transport, {
-    onError: () => {},
+    onError: (error) => errors.push(error),
     onClosed: (reason) => closed.push(reason),
+    onRequest: async () => ({}),
+    onNotification: (method, params) => told.push([method, params]),
+    exit: new TextExit(),
+    maxBytes: 1_000,
     signal: new AbortController().signal,
+    ...more,
   });
-  const toSdk: JSONRPCMessage[] = [];
-  made.onmessage = (message) => {
-    toSdk.push(message);
-    log.push(`message ${(message as { id?: unknown }).id}`);
-  };
-  made.onclose = () => log.push('close');
   await made.start();
   /** Makes a request; `outcomes` gets what becomes of it, which is one thing at most. */
   const request = () => {
@@ -33,7 +33,7 @@ async function channel(script: Script = (_message, { sent }) => sent()) {
     );
     return { outcomes, abort: (reason: unknown) => controller.abort(reason) };
   };
-  return { made, transport, closed, toSdk, log, request };
+  return { made, transport, closed, errors, told, request };
 }
 
 async function settled(): Promise<void> {
@@ -53,24 +53,24 @@ function working(thrown?: Error) {
 
 describe('each request through a channel', () => {
   test('gets one answer, whatever comes after it', async () => {
-    const { transport, request, toSdk } = await channel();
+    const { transport, request, errors } = await channel();
     const { outcomes } = request();
-    transport.answer(1, { n: 1 });
-    transport.answer(1, { n: 2 });
-    transport.say({ jsonrpc: '2.0', id: 1, error: { code: 5, message: 'late' } });
+    transport.answer(0, { n: 1 });
+    transport.answer(0, { n: 2 });
+    transport.say({ jsonrpc: '2.0', id: 0, error: { code: 5, message: 'late' } });
     await settled();
     expect(outcomes).toEqual([{ result: { n: 1 } }]);
-    expect(toSdk).toEqual([]);
+    expect(errors).toEqual([]);
   });
 
   test('gets no answer that is meant for another, or for none', async () => {
     const { transport, request } = await channel();
     const { outcomes } = request();
-    for (const id of [7, '7', '', ' ', null, undefined, true, [], {}, '0x1', '01', 'one', 1.5])
+    for (const id of [7, '7', '', ' ', null, undefined, true, [], {}, '0x0', '00', 'zero', 1.5])
       transport.answer(id);
     await settled();
     expect(outcomes).toEqual([]);
-    transport.answer(1, { right: true });
+    transport.answer(0, { right: true });
     await settled();
     expect(outcomes).toEqual([{ result: { right: true } }]);
   });
@@ -78,15 +78,15 @@ describe('each request through a channel', () => {
   test('takes its id as a text too', async () => {
     const { transport, request } = await channel();
     const { outcomes } = request();
-    transport.answer('1', { n: 1 });
-    transport.answer(1, { n: 2 });
+    transport.answer('0', { n: 1 });
+    transport.answer(0, { n: 2 });
     await settled();
     expect(outcomes).toEqual([{ result: { n: 1 } }]);
   });
 
-  test('has an id of its own, also beside the one of the handshake', async () => {
-    const { made, transport, request } = await channel();
-    void made.send({ jsonrpc: '2.0', id: 0, method: 'initialize' });
+  test('has an id of its own, beginning with 0', async () => {
+    const { transport, request } = await channel();
+    request();
     request();
     request();
     expect(transport.sent.map(({ id }) => id)).toEqual([0, 1, 2]);
@@ -104,45 +104,50 @@ describe('each request through a channel', () => {
     const { script, open } = working(connectionLost('reset'));
     const { transport, request } = await channel(script);
     const { outcomes } = request();
-    transport.answer(1);
+    transport.answer(0);
     open();
     await settled();
     expect(outcomes).toEqual([{ result: {} }]);
   });
 
-  test.each([
-    ['no result and no error', {}],
-    ['an error that is a text', { error: 'boom' }],
-    ['an error that is an array', { error: [1, 'boom'] }],
-    ['an error without a code', { error: { message: 'boom' } }],
-    ['an error without a message', { error: { code: 1 } }],
-    ['an error whose code is a text', { error: { code: '1', message: 'boom' } }],
-    ['an error whose code is no integer', { error: { code: 1.5, message: 'boom' } }],
-    ['a result that is a text', { result: 'boom' }],
-    ['a result that is null', { result: null }],
-    ['a result that is an array', { result: [] }],
-    ['a result that is a text, beside an error', { result: 'boom', error: { code: 1, message: 'boom' } }],
-  ])('fails when its answer has %s', async (_what, answer) => {
+  test('fails at once when its answer has neither a result nor an error', async () => {
     const { transport, request } = await channel();
     const { outcomes } = request();
-    transport.say({ jsonrpc: '2.0', id: 1, ...answer });
+    transport.say({ jsonrpc: '2.0', id: 0 });
     await settled();
-    expect(outcomes).toMatchObject([{ code: 'PROTOCOL_ERROR', delivery: 'unknown' }]);
+    expect(outcomes).toMatchObject([{ code: 'PROTOCOL_ERROR', delivery: 'answered' }]);
   });
 
-  test('takes a result with members that are too many', async () => {
+  test('alone under way is meant by an error without an id, unless its answer follows', async () => {
     const { transport, request } = await channel();
-    const { outcomes } = request();
-    transport.say({ jsonrpc: '2.0', id: 1, result: { a: 1 }, error: null, extra: true });
+    const first = request();
+    const parseError = { jsonrpc: '2.0', id: null, error: { code: -32_700, message: 'Parse error' } };
+    transport.say(parseError);
+    transport.answer(0);
     await settled();
-    expect(outcomes).toEqual([{ result: { a: 1 } }]);
+    expect(first.outcomes).toEqual([{ result: {} }]);
+    const second = request();
+    transport.say(parseError);
+    await expect
+      .poll(() => second.outcomes)
+      .toMatchObject([{ code: 'PROTOCOL_ERROR', delivery: 'answered' }]);
+    expect((second.outcomes[0] as Error).message).toContain('Parse error (-32700)');
+  });
+
+  test('beside others is not meant by an error without an id, which is reported once', async () => {
+    const { transport, request, errors } = await channel();
+    const both = [request(), request()];
+    for (const message of ['a', 'b']) transport.say({ jsonrpc: '2.0', error: { code: 1, message } });
+    await settled();
+    expect(both.flatMap(({ outcomes }) => outcomes)).toEqual([]);
+    expect(errors).toMatchObject([{ code: 'PROTOCOL_ERROR', message: expect.stringContaining('a (1)') }]);
   });
 
   test('gets an error of the server as it is', async () => {
     const { transport, request } = await channel();
     const { outcomes } = request();
     const error = { code: -32_000, message: 'boom', data: { a: 1 } };
-    transport.say({ jsonrpc: '2.0', id: 1, error });
+    transport.say({ jsonrpc: '2.0', id: 0, error });
     await settled();
     expect(outcomes).toEqual([{ error }]);
   });
@@ -156,7 +161,7 @@ describe('each request through a channel', () => {
     expect(outcomes).toEqual([new Error('private')]);
     const cancelled = transport.sent.filter(({ method }) => method === 'notifications/cancelled');
     expect(cancelled).toEqual([
-      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } },
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 0 } },
     ]);
   });
 
@@ -166,44 +171,92 @@ describe('each request through a channel', () => {
   ])('that is aborted when it is %s is no longer spoken of', async (_when, answered) => {
     const { transport, request } = await channel((_message, { sent }) => (answered ? sent() : undefined));
     const { outcomes, abort } = request();
-    if (answered) transport.answer(1);
+    if (answered) transport.answer(0);
     await settled();
     abort(new Error('enough'));
     await settled();
     expect(outcomes).toHaveLength(1);
     expect(transport.sent).toHaveLength(1);
   });
+
+  test('to initialize is never cancelled', async () => {
+    const { made, transport } = await channel();
+    const controller = new AbortController();
+    const initializing = made.request('initialize', {}, { signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(initializing).rejects.toThrow('enough');
+    expect(transport.sent).toHaveLength(1);
+  });
 });
 
-describe("the SDK's handshake", () => {
-  const initialize: JSONRPCMessage = { jsonrpc: '2.0', id: 0, method: 'initialize' };
-
-  test('is answered to the SDK, once', async () => {
-    const { made, transport, toSdk } = await channel();
-    await made.send(initialize);
-    transport.answer(0, { n: 1 });
-    transport.answer(0, { n: 2 });
-    expect(toSdk).toEqual([{ jsonrpc: '2.0', id: 0, result: { n: 1 } }]);
+describe('what the server asks', () => {
+  test('is answered with what its owner says, or with its error', async () => {
+    const { transport } = await channel(undefined, {
+      onRequest: async (method) => {
+        if (method === 'good') return { fine: true };
+        throw { code: -32_601, message: 'Method not found' };
+      },
+    });
+    transport.say({ jsonrpc: '2.0', id: 'a', method: 'good' }, { jsonrpc: '2.0', id: 'b', method: 'bad' });
+    await settled();
+    expect(transport.sent).toEqual([
+      { jsonrpc: '2.0', id: 'a', result: { fine: true } },
+      { jsonrpc: '2.0', id: 'b', error: { code: -32_601, message: 'Method not found' } },
+    ]);
   });
 
-  test('that cannot be sent is answered with an error, and the channel knows why', async () => {
-    const reason = connectionLost('refused', 'not-sent');
-    const { made, toSdk } = await channel(() => Promise.reject(reason));
-    await made.send(initialize);
-    expect(toSdk).toMatchObject([{ id: 0, error: { code: 0 } }]);
-    expect(made.handshakeFailure).toBe(reason);
+  test.each([undefined, null, [], 'text', 5])('is read with params that are %j', async (params) => {
+    const asked: unknown[] = [];
+    const { transport } = await channel(undefined, {
+      onRequest: async (_method, read) => {
+        asked.push(read);
+        return {};
+      },
+    });
+    transport.say({ jsonrpc: '2.0', id: 1, method: 'x', params });
+    await settled();
+    expect(asked).toEqual([{}]);
   });
+
+  test('and cancels is stopped, and gets no answer', async () => {
+    let stopped: unknown;
+    const { transport } = await channel(undefined, {
+      onRequest: (_method, _params, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            stopped = signal.reason;
+            reject({ code: 1, message: 'stopped' });
+          });
+        }),
+    });
+    transport.say({ jsonrpc: '2.0', id: 'q', method: 'x' });
+    await settled();
+    transport.say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'q' } });
+    await settled();
+    expect(stopped).toBeInstanceOf(Error);
+    expect(transport.sent).toEqual([]);
+  });
+});
+
+test('what is no message of JSON-RPC is reported once, and what follows is read', async () => {
+  const { transport, errors, told, request } = await channel();
+  const { outcomes } = request();
+  for (const text of ['hello', 'again']) transport.sink.message({ kind: 'noise', text });
+  transport.say({ type: 'heartbeat' }, { jsonrpc: '2.0', method: 'x', params: { a: 1 } });
+  transport.answer(0);
+  await settled();
+  expect(errors).toMatchObject([{ code: 'PROTOCOL_ERROR', message: expect.stringContaining(': hello') }]);
+  expect(told).toEqual([['x', { a: 1 }]]);
+  expect(outcomes).toEqual([{ result: {} }]);
 });
 
 describe('the end of the connection', () => {
-  test('fails what the transport is done with at once, and tells the SDK last', async () => {
-    const { made, transport, closed, log, request } = await channel();
+  test('fails what the transport is done with at once', async () => {
+    const { transport, closed, request } = await channel();
     const [first, second] = [request(), request()];
-    await made.send({ jsonrpc: '2.0', id: 0, method: 'initialize' });
     await settled();
     const reason = connectionLost('gone');
     transport.sink.closed(reason);
-    expect(log).toEqual(['message 0', 'close']);
     await settled();
     for (const { outcomes } of [first, second])
       expect(outcomes).toMatchObject([{ message: 'gone', delivery: 'unknown', cause: reason }]);
@@ -214,48 +267,47 @@ describe('the end of the connection', () => {
 
   test('leaves alone what the transport still works on: it may yet be answered', async () => {
     const { script, open } = working();
-    const { transport, log, request } = await channel(script);
+    const { transport, request } = await channel(script);
     const { outcomes } = request();
     transport.sink.closed(connectionLost('the other stream ended'));
     await settled();
-    expect([outcomes, log]).toEqual([[], []]);
-    transport.answer(1);
+    expect(outcomes).toEqual([]);
+    transport.answer(0);
     open();
     await settled();
     expect(outcomes).toEqual([{ result: {} }]);
-    expect(log).toEqual(['close']);
   });
 
   test('fails what the transport still works on once it is done with it', async () => {
     const { script, open } = working();
-    const { transport, log, request } = await channel(script);
+    const { transport, request } = await channel(script);
     const { outcomes } = request();
     transport.sink.closed(connectionLost('gone'));
     open();
     await settled();
     expect(outcomes).toMatchObject([{ message: 'gone', delivery: 'unknown' }]);
-    expect(log).toEqual(['close']);
   });
 
   test('lets each request tell its own failure', async () => {
     const own = connectionLost('404', 'rejected');
     const { script, open } = working(own);
-    const { transport, log, request } = await channel(script);
+    const { transport, request } = await channel(script);
     const { outcomes } = request();
     transport.sink.closed(connectionLost('gone'));
     open();
     await settled();
     expect(outcomes).toEqual([own]);
-    expect(log).toEqual(['close']);
   });
 
-  test('is told to the SDK when the last request has been given up', async () => {
-    const { transport, log, request } = await channel(() => new Promise(() => {}));
-    const { abort } = request();
+  test('stops the answers to what the server asked', async () => {
+    let reason: unknown;
+    const { transport } = await channel(undefined, {
+      onRequest: (_method, _params, signal) =>
+        new Promise(() => signal.addEventListener('abort', () => (reason = signal.reason))),
+    });
+    transport.say({ jsonrpc: '2.0', id: 1, method: 'x' });
     transport.sink.closed(connectionLost('gone'));
-    expect(log).toEqual([]);
-    abort(new Error('enough'));
-    expect(log).toEqual(['close']);
+    expect(reason).toMatchObject({ message: 'gone' });
   });
 
   test('refuses what comes after it', async () => {
@@ -267,11 +319,13 @@ describe('the end of the connection', () => {
     expect(transport.sent).toEqual([]);
   });
 
-  test('by closing is told to the SDK and not to the owner', async () => {
-    const { made, transport, closed, log } = await channel();
-    await made.close();
+  test('by closing tells the requests why, and not the owner', async () => {
+    const { made, transport, closed, request } = await channel();
+    const { outcomes } = request();
+    await made.close(connectionLost('The health check failed'));
+    await settled();
+    expect(outcomes).toMatchObject([{ message: 'The health check failed' }]);
     expect(transport.closes).toBe(1);
-    expect(log).toEqual(['close']);
     expect(closed).toEqual([]);
     expect(made.ended).toMatchObject({ code: 'CONNECTION_LOST' });
   });

@@ -1,4 +1,5 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { readValue } from '../../../src/session/reading/message.js';
 import { isRequest } from '../../../src/session/transports/messages.js';
 import type {
   JsonRpcTransport,
@@ -53,7 +54,7 @@ export class ScriptedTransport implements JsonRpcTransport {
 
   /** Messages from the server, as they are. */
   say(...messages: object[]): void {
-    for (const message of messages) this.sink.message(message as JSONRPCMessage);
+    for (const message of messages) this.sink.message(readValue(message, { maxBytes: 10_000_000 }));
   }
 
   answer(id: unknown, result: object = {}): void {

@@ -1,19 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { AuthError, ConnectionError, type McpFleetError } from '../../../../src/core/errors.js';
+import { KnownSecrets } from '../../../../src/core/known-secrets.js';
+import { TextExit } from '../../../../src/core/text-exit.js';
 import { errorOfRefusal, readRefusal } from '../../../../src/session/transports/http-refusal.js';
 
-const asItIs = (text: string) => text;
+const PLAIN = new TextExit();
 
 async function refusal(
   status: number,
-  {
-    body = '',
-    headers = {},
-    redact = asItIs,
-  }: { body?: string; headers?: object; redact?: typeof asItIs } = {},
+  { body = '', headers = {}, exit = PLAIN }: { body?: string; headers?: object; exit?: TextExit } = {},
 ): Promise<McpFleetError> {
   const response = new Response(body, { status, headers: headers as Record<string, string> });
-  return errorOfRefusal(await readRefusal(response), redact);
+  return errorOfRefusal(await readRefusal(response), exit);
 }
 
 describe('a refusal', () => {
@@ -90,7 +88,7 @@ describe('a refusal', () => {
     expect((await refusal(500, { body })).message).toBe(expected);
   });
 
-  test('is cut after 500 characters, and no more than 8 KB are read', async () => {
+  test('is cut after 500 characters, and no more than 16 KB are read', async () => {
     expect((await refusal(500, { body: 'x'.repeat(600) })).message).toBe(`HTTP 500: ${'x'.repeat(500)}…`);
     let pulled = 0;
     const body = new ReadableStream<Uint8Array>({
@@ -99,9 +97,9 @@ describe('a refusal', () => {
         controller.enqueue(new Uint8Array(1_024).fill(120));
       },
     });
-    const { body: read } = await readRefusal(new Response(body, { status: 500 }));
-    expect(read).toHaveLength(8_192);
-    expect(pulled).toBeLessThan(20_000);
+    const { body: read, isWhole } = await readRefusal(new Response(body, { status: 500 }));
+    expect([read.length, isWhole]).toEqual([16_384, false]);
+    expect(pulled).toBeLessThan(30_000);
   });
 
   test('whose body breaks off tells what has come', async () => {
@@ -113,15 +111,21 @@ describe('a refusal', () => {
         sent = true;
       },
     });
-    const error = errorOfRefusal(await readRefusal(new Response(body, { status: 502 })), asItIs);
+    const error = errorOfRefusal(await readRefusal(new Response(body, { status: 502 })), PLAIN);
     expect(error.message).toBe('HTTP 502: so far');
   });
 
   test('is stripped of secrets before it is cut', async () => {
-    const redact = (text: string) => text.replaceAll('canary', '*');
-    const { message } = await refusal(500, { body: `${'x'.repeat(497)}canary`, redact });
-    expect(message).toBe(`HTTP 500: ${'x'.repeat(497)}*`);
-    const json = JSON.stringify({ message: 'the canary sings' });
-    expect((await refusal(500, { body: json, redact })).message).toBe('HTTP 500: the * sings');
+    const secrets = new KnownSecrets();
+    secrets.add('canary-of-the-mine');
+    const exit = new TextExit(secrets);
+    const { message } = await refusal(500, { body: `${'x'.repeat(490)} canary-of-the-mine`, exit });
+    expect(message).toBe(`HTTP 500: ${'x'.repeat(490)} [redacted…`);
+    const json = JSON.stringify({ message: 'the canary-of-the-mine sings' });
+    expect((await refusal(500, { body: json, exit })).message).toBe('HTTP 500: the [redacted] sings');
+    for (const at of [16_370, 16_380, 16_383]) {
+      const cut = await refusal(500, { body: `${' '.repeat(at)}canary-of-the-mine`, exit });
+      expect(cut.message).toBe('HTTP 500');
+    }
   });
 });

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { LineReader, TailBuffer } from '../../../../src/session/transports/lines.js';
+import { LineReader } from '../../../../src/session/transports/lines.js';
 
-function read(chunks: readonly Buffer[], maxBytes = 1_000): { lines: string[]; fits: boolean } {
+function read(chunks: readonly Buffer[], maxBytes = 1_000) {
   const lines: string[] = [];
-  const reader = new LineReader(maxBytes, (line) => lines.push(line));
-  const fits = chunks.every((chunk) => reader.push(chunk));
-  return { lines, fits };
+  const oversize: [head: string, tail: string][] = [];
+  const reader = new LineReader(maxBytes, {
+    line: (line) => lines.push(line),
+    oversize: (head, tail) => oversize.push([head, tail]),
+  });
+  const ends = chunks.every((chunk) => reader.push(chunk));
+  return { lines, oversize, ends };
 }
 
 describe('a line reader', () => {
@@ -40,41 +44,51 @@ describe('a line reader', () => {
           all.subarray(n * size, (n + 1) * size),
         );
       };
-      expect(read(cut('x'.repeat(20)), 20)).toEqual({ lines: ['x'.repeat(20)], fits: true });
-      expect(read(cut('x'.repeat(21)), 20)).toEqual({ lines: [], fits: false });
-      expect(read(cut('ö'.repeat(10)), 20)).toEqual({ lines: ['ö'.repeat(10)], fits: true });
-      expect(read(cut('ö'.repeat(11)), 20).fits).toBe(false);
+      expect(read(cut('x'.repeat(20)), 20)).toMatchObject({ lines: ['x'.repeat(20)], oversize: [] });
+      expect(read(cut('x'.repeat(21)), 20)).toMatchObject({
+        lines: [],
+        oversize: [['x'.repeat(21), 'x'.repeat(21)]],
+      });
+      expect(read(cut('ö'.repeat(10)), 20)).toMatchObject({ lines: ['ö'.repeat(10)], oversize: [] });
+      expect(read(cut('ö'.repeat(11)), 20).oversize).toHaveLength(1);
     },
   );
 
   test('counts each line for itself', () => {
-    expect(read([Buffer.from('xx\n'.repeat(1_000))], 2)).toMatchObject({ fits: true });
+    expect(read([Buffer.from('xx\n'.repeat(1_000))], 2)).toMatchObject({ oversize: [], ends: true });
   });
 
-  test('gives the lines before one that is too long', () => {
-    expect(read([Buffer.from('fine\ntoo long\nlost\n')], 4)).toEqual({ lines: ['fine'], fits: false });
-  });
-});
-
-describe('a tail buffer', () => {
-  test.each([
-    [[], ''],
-    [['ab'], 'ab'],
-    [['ab', 'cd'], 'abcd'],
-    [['ab', 'cd', 'ef'], 'cdef'],
-    [['abcdefgh'], 'efgh'],
-    [['abc', 'defgh', ''], 'efgh'],
-  ])('of 4 bytes remembers the end of %j', (chunks, expected) => {
-    const tail = new TailBuffer(4);
-    for (const chunk of chunks) tail.push(Buffer.from(chunk));
-    expect(tail.text()).toBe(expected);
+  test('passes over a line that is too long, and goes on behind it', () => {
+    const { lines, oversize, ends } = read([Buffer.from('fine\ntoo long\nmore\n')], 4);
+    expect([lines, oversize, ends]).toEqual([['fine', 'more'], [['too long', 'too long']], true]);
   });
 
-  test('does not hold on to large chunks', () => {
-    const tail = new TailBuffer(4);
-    const chunk = Buffer.alloc(1_000, 'x');
-    tail.push(chunk);
-    chunk.fill('y');
-    expect(tail.text()).toBe('xxxx');
+  test('keeps of it the beginning and the end, however it is cut', () => {
+    const long = Buffer.from(`{"id":1,${'x'.repeat(100_000)},"end":2}\n`);
+    for (const size of [1_000, 7_777, 200_000]) {
+      const chunks = Array.from({ length: Math.ceil(long.length / size) }, (_, n) =>
+        long.subarray(n * size, (n + 1) * size),
+      );
+      const [[head = '', tail = ''] = []] = read(chunks, 50_000).oversize;
+      expect(head.startsWith('{"id":1,xxx')).toBe(true);
+      expect(tail.endsWith('x,"end":2}')).toBe(true);
+      expect(head.length + tail.length).toBeLessThan(70_000);
+    }
+  });
+
+  test('gives up a line that has no end', () => {
+    const chunk = Buffer.alloc(100, 'x');
+    expect(
+      read(
+        Array.from({ length: 4 }, () => chunk),
+        100,
+      ).ends,
+    ).toBe(true);
+    expect(
+      read(
+        Array.from({ length: 5 }, () => chunk),
+        100,
+      ).ends,
+    ).toBe(false);
   });
 });
