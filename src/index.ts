@@ -48,6 +48,7 @@ export type {
   FleetResourceTemplate,
   FleetTool,
   FleetToolCall,
+  ListReport,
   ManagerSnapshot,
   McpManagerEvents,
   ServerFailure,
@@ -55,4 +56,4 @@ export type {
   ServersDiff,
 } from './manager/fleet.js';
 export { McpManager, type McpManagerOptions } from './manager/mcp-manager.js';
-export type { HandlerContext, ServerRequestHandlers } from './session/session.js';
+export type { HandlerContext, SamplingHandler, ServerRequestHandlers } from './session/session.js';

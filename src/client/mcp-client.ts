@@ -23,10 +23,10 @@ import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.j
 import { asFleetError, McpFleetError, ofServer, RemoteError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
 import type { StopSignal } from '../core/stop-signal.js';
-import { loggable } from '../core/text-exit.js';
+import { loggable, type TextExit } from '../core/text-exit.js';
 import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
 import { ServerAccess } from './access.js';
-import { checkCallOptions } from './call-checks.js';
+import { checkCallOptions, checkToolCall } from './call-checks.js';
 import { CAPABILITY_OF_LIST, requireCapability, unsupported } from './capabilities.js';
 import { Catalog, type CatalogChange } from './catalog.js';
 import type { McpClientEvents } from './events.js';
@@ -175,7 +175,7 @@ export class McpClient implements AsyncDisposable {
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.lastCount('tools'),
-      truncated: LIST_KINDS.filter((kind) => this.#catalog.truncation(kind) !== undefined),
+      truncated: LIST_KINDS.filter((kind) => this.truncation(kind) !== undefined),
       exit: this.#access.exit,
       inFlight: this.#link.inFlight,
       queued: this.#link.queued,
@@ -184,6 +184,16 @@ export class McpClient implements AsyncDisposable {
       tokenExpiresAt: this.#access.tokens?.expiresAt,
       lastError: this.lastError,
     });
+  }
+
+  /** Why a list that was read last is not the whole one. @internal */
+  truncation(kind: ListKind): McpFleetError | undefined {
+    return this.#catalog.truncation(kind);
+  }
+
+  /** The way by which text that concerns this server leaves. @internal */
+  get exit(): TextExit {
+    return this.#access.exit;
   }
 
   /** For `mcp-fleet/telemetry`. @internal */
@@ -262,7 +272,8 @@ export class McpClient implements AsyncDisposable {
    * @throws {OutcomeUnknownError} when the request left and no answer came: it may or may not have run.
    * @throws {UnknownToolError | RemoteError | AuthError | ConnectionError | TimeoutError}
    */
-  callTool(call: ToolCall, options: CallOptions = {}): Promise<CallToolResult> {
+  async callTool(call: ToolCall, options: CallOptions = {}): Promise<CallToolResult> {
+    checkToolCall(call);
     return this.#run({ method: 'tools/call', name: call.name }, options, (running) =>
       this.#toolCalls.run(call, options, running),
     );

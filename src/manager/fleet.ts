@@ -39,6 +39,14 @@ export interface ServerFailure {
   error: McpFleetError;
 }
 
+/** What a list of the whole fleet says beside its entries. */
+export interface ListReport {
+  /** Servers whose list could not be had. */
+  failed: ServerFailure[];
+  /** Names of servers whose list was read in part only; an `error` event says why. Absent where there are none. */
+  truncated?: string[];
+}
+
 export type CallOutcome =
   | { ok: true; call: FleetToolCall; result: CallToolResult }
   | { ok: false; call: FleetToolCall; error: McpFleetError };

@@ -8,6 +8,7 @@ import type {
 import { z } from 'zod';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { toolCall } from '../calls/tool-call.js';
+import { checkCallOptions, checkToolCall } from '../client/call-checks.js';
 import type { McpClient } from '../client/mcp-client.js';
 import { check, checkServerConfig, checkServerName, DRAIN_TIMEOUT_MS } from '../client/options.js';
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
@@ -17,6 +18,7 @@ import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
 import { asFleetError, ConfigError, McpFleetError, UnknownToolError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
 import { nearestHint, quoted } from '../core/nearest.js';
+import type { ListKind } from '../session/session.js';
 import {
   type CallOutcome,
   type ConnectReport,
@@ -26,6 +28,7 @@ import {
   type FleetTool,
   type FleetToolCall,
   fleetStatus,
+  type ListReport,
   type ManagerSnapshot,
   type McpManagerEvents,
   type ServerFailure,
@@ -34,6 +37,7 @@ import {
 } from './fleet.js';
 import { FleetEvents } from './fleet-events.js';
 import { FleetTools } from './fleet-tools.js';
+import { Running } from './running.js';
 import { ServerSet } from './server-set.js';
 import { looksHashed, mayBeOf, plainAddress, type ToolAddress } from './tool-names.js';
 
@@ -69,6 +73,8 @@ export class McpManager implements AsyncDisposable {
   readonly #connectConcurrency: number;
   readonly #drainTimeoutMs: number;
   readonly #events = new FleetEvents();
+  /** Calls whose tool is being looked up. */
+  readonly #resolving = new Running();
   #closed: Promise<void> | undefined;
 
   /** Touches no network. @throws {ConfigError} for a bad option or server entry, naming its path. */
@@ -154,11 +160,9 @@ export class McpManager implements AsyncDisposable {
   // ── Tools ───────────────────────────────────────────────────────────────────
 
   /** Every tool of every reachable server, under a qualified, provider-safe name, in a stable order. */
-  async listTools(
-    options: ListOptions & ServerFilter = {},
-  ): Promise<{ tools: FleetTool[]; failed: ServerFailure[] }> {
+  async listTools(options: ListOptions & ServerFilter = {}): Promise<{ tools: FleetTool[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) => client.listTools(request));
-    return { tools: this.#tools.of(done), failed };
+    return { tools: this.#tools.of(done), failed, ...truncatedIn('tools', done) };
   }
 
   /**
@@ -168,8 +172,12 @@ export class McpManager implements AsyncDisposable {
    */
   async callTool(call: FleetToolCall, options: CallOptions = {}): Promise<CallToolResult> {
     this.#refuseWhenClosed();
+    checkToolCall(call);
+    checkCallOptions(options);
     const { name, server } = call;
-    const address = server === undefined ? await this.#addressOf(name, options) : { server, toolName: name };
+    // Without a wait where there is no need of one: closing waits for the calls of this tick.
+    const known = server === undefined ? this.#knownAddressOf(name) : { server, toolName: name };
+    const address = known ?? (await this.#resolving.add(this.#addressOf(name, options)));
     return this.client(address.server).callTool(toolCall(address.toolName, call), options);
   }
 
@@ -195,18 +203,19 @@ export class McpManager implements AsyncDisposable {
 
   async listResources(
     options: ListOptions & ServerFilter = {},
-  ): Promise<{ resources: FleetResource[]; failed: ServerFailure[] }> {
+  ): Promise<{ resources: FleetResource[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) => client.listResources(request));
-    return { resources: withServer(done), failed };
+    return { resources: withServer(done), failed, ...truncatedIn('resources', done) };
   }
 
   async listResourceTemplates(
     options: ListOptions & ServerFilter = {},
-  ): Promise<{ resourceTemplates: FleetResourceTemplate[]; failed: ServerFailure[] }> {
+  ): Promise<{ resourceTemplates: FleetResourceTemplate[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) =>
       client.listResourceTemplates(request),
     );
-    return { resourceTemplates: withServer(done), failed };
+    const resourceTemplates = withServer(done);
+    return { resourceTemplates, failed, ...truncatedIn('resourceTemplates', done) };
   }
 
   async readResource(
@@ -233,9 +242,9 @@ export class McpManager implements AsyncDisposable {
 
   async listPrompts(
     options: ListOptions & ServerFilter = {},
-  ): Promise<{ prompts: FleetPrompt[]; failed: ServerFailure[] }> {
+  ): Promise<{ prompts: FleetPrompt[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) => client.listPrompts(request));
-    return { prompts: withServer(done), failed };
+    return { prompts: withServer(done), failed, ...truncatedIn('prompts', done) };
   }
 
   async getPrompt(
@@ -316,8 +325,15 @@ export class McpManager implements AsyncDisposable {
    * @param options.drainTimeoutMs milliseconds, default the manager's
    */
   close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#set.close(options.drainTimeoutMs ?? this.#drainTimeoutMs);
+    this.#closed ??= this.#close(options.drainTimeoutMs ?? this.#drainTimeoutMs);
     return this.#closed;
+  }
+
+  async #close(drainTimeoutMs: number): Promise<void> {
+    const startedAt = performance.now();
+    this.#set.refuseNew();
+    await this.#resolving.settled(drainTimeoutMs);
+    await this.#set.close(Math.max(0, drainTimeoutMs - (performance.now() - startedAt)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -365,14 +381,17 @@ export class McpManager implements AsyncDisposable {
     return names.map((name) => this.client(name));
   }
 
-  /** @throws {UnknownToolError} */
-  async #addressOf(name: string, options: CallOptions): Promise<ToolAddress> {
+  #knownAddressOf(name: string): ToolAddress | undefined {
     const plain = plainAddress(name);
     const readable = plain !== undefined && this.#set.clients.has(plain.server);
-    if (readable && !looksHashed(name)) return plain;
-    const known = this.#tools.names.addressOf(name);
-    if (known !== undefined) return known;
-    // A hashed name cannot be read back: the lists that are not known yet may hold it.
+    return readable && !looksHashed(name) ? plain : this.#tools.names.addressOf(name);
+  }
+
+  /**
+   * A hashed name cannot be read back: the lists that are not known yet may hold it.
+   * @throws {UnknownToolError}
+   */
+  async #addressOf(name: string, options: CallOptions): Promise<ToolAddress> {
     const { signal, timeoutMs } = options;
     const servers = [...this.#set.clients.keys()].filter((server) => mayBeOf(name, server));
     await this.listTools({
@@ -384,8 +403,12 @@ export class McpManager implements AsyncDisposable {
     const { names } = this.#tools;
     const found = names.addressOf(name);
     if (found !== undefined) return found;
-    if (readable) return plain;
-    throw new UnknownToolError(name, `No tool ${quoted(name)}${nearestHint(name, names.all())}`);
+    const plain = plainAddress(name);
+    if (plain !== undefined && this.#set.clients.has(plain.server)) return plain;
+    const error = new UnknownToolError(name, `No tool ${quoted(name)}${nearestHint(name, names.all())}`);
+    // The names near it are words of the servers.
+    for (const { exit } of this.#set.clients.values()) exit.error(error);
+    throw error;
   }
 
   #refuseWhenClosed(): void {
@@ -400,6 +423,11 @@ function checkServers(servers: Record<string, ServerConfig>): void {
 function checkServer(name: string, config: ServerConfig): void {
   checkServerName(name, `servers.${String(name).slice(0, 80)}`);
   checkServerConfig(config, `servers.${name}`);
+}
+
+function truncatedIn(kind: ListKind, done: readonly { client: McpClient }[]): Pick<ListReport, 'truncated'> {
+  const truncated = done.filter(({ client }) => client.truncation(kind) !== undefined);
+  return truncated.length === 0 ? {} : { truncated: truncated.map(({ client }) => client.name) };
 }
 
 function withServer<Entry>(

@@ -74,8 +74,12 @@ export class ServerSet {
     return diff;
   }
 
-  async close(drainTimeoutMs: number): Promise<void> {
+  refuseNew(): void {
     this.#closed = true;
+  }
+
+  async close(drainTimeoutMs: number): Promise<void> {
+    this.refuseNew();
     await Promise.all([
       ...[...this.#replacements.keys()].map((name) => this.#giveUp(name)),
       ...[...this.clients.values()].map((client) => client.close({ drainTimeoutMs })),

@@ -207,10 +207,7 @@ export class Channel {
     const found = this.#pendingId(id);
     if (id !== undefined && found === undefined) return;
     const words = this.#options.exit.words(text);
-    // Of a text that is broken, or was not read, nobody knows what it would have said.
-    const isAnswer = found !== undefined && (fault === 'too deep' || fault === 'neither result nor error');
-    const delivery = isAnswer ? 'answered' : 'unknown';
-    const error = errorOfFault(fault, { delivery, words, maxBytes: this.#options.maxBytes });
+    const error = errorOfFault(fault, { words, maxBytes: this.#options.maxBytes });
     if (found === undefined) this.#failOnly(error);
     else this.#fail(found, error);
   }

@@ -99,7 +99,7 @@ describe('a recording', () => {
     await using streams = await mcpHttpServer({ authorize });
     await using json = await mcpHttpServer({ authorize, json: true });
     await using socket = await mcpWebSocketServer({ authorize });
-    const auth = { getToken: async () => 'secret-token' };
+    const auth = { getToken: async () => ({ token: 'secret-token' }) };
     const overStreams = await recordingOf({ url: streams.url, auth });
     expect(overStreams.exchanges.map(({ method }) => method)).toEqual([
       'initialize',

@@ -20,6 +20,7 @@ import type {
   HandlerContext,
   HttpServerConfig,
   ListOptions,
+  ListReport,
   ManagerSnapshot,
   McpClient,
   McpClientEvents,
@@ -175,7 +176,7 @@ describe('the manager', () => {
       (servers: Record<string, ServerConfig>) => Promise<ServersDiff>
     >();
     expectTypeOf<McpManager['listTools']>().toEqualTypeOf<
-      (options?: Lists) => Promise<{ tools: FleetTool[]; failed: ServerFailure[] }>
+      (options?: Lists) => Promise<{ tools: FleetTool[] } & ListReport>
     >();
     expectTypeOf<McpManager['callTool']>().toEqualTypeOf<
       (call: FleetToolCall, options?: CallOptions) => Promise<CallToolResult>
@@ -187,13 +188,13 @@ describe('the manager', () => {
       ) => Promise<CallOutcome[]>
     >();
     expectTypeOf<McpManager['listResources']>().toEqualTypeOf<
-      (options?: Lists) => Promise<{ resources: FleetResource[]; failed: ServerFailure[] }>
+      (options?: Lists) => Promise<{ resources: FleetResource[] } & ListReport>
     >();
     expectTypeOf<McpManager['listResourceTemplates']>().toEqualTypeOf<
-      (options?: Lists) => Promise<{ resourceTemplates: FleetResourceTemplate[]; failed: ServerFailure[] }>
+      (options?: Lists) => Promise<{ resourceTemplates: FleetResourceTemplate[] } & ListReport>
     >();
     expectTypeOf<McpManager['listPrompts']>().toEqualTypeOf<
-      (options?: Lists) => Promise<{ prompts: FleetPrompt[]; failed: ServerFailure[] }>
+      (options?: Lists) => Promise<{ prompts: FleetPrompt[] } & ListReport>
     >();
     expectTypeOf<McpManager['ping']>().toEqualTypeOf<
       (options?: Options) => Promise<{ ok: { server: string; latencyMs: number }[]; failed: ServerFailure[] }>

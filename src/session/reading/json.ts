@@ -94,17 +94,22 @@ export function faultOfValue(value: unknown, { maxBytes }: JsonLimits): JsonFaul
   return check(value, 0);
 }
 
-/** What a fault means for the request whose answer has it. */
+/**
+ * What a fault means for the request whose answer has it. An answer that is none was an answer; of a text that is
+ * broken, or was not read, nobody knows what it would have said.
+ */
 export function errorOfFault(
   fault: JsonFault,
-  details: { delivery: Delivery; maxBytes: number; httpStatus?: number | undefined; words?: string },
+  details: { maxBytes: number; httpStatus?: number | undefined; words?: string },
 ): ConnectionError {
   const { words = '', maxBytes, ...known } = details;
   const isLarge = fault === 'too large' || fault === 'too many values';
   const code = isLarge ? 'RESPONSE_TOO_LARGE' : 'PROTOCOL_ERROR';
+  const isAnswer = fault === 'too deep' || fault === 'neither result nor error';
+  const delivery: Delivery = isAnswer ? 'answered' : 'unknown';
   const limit = isLarge ? ` (${maxBytes})` : '';
   const said = words === '' ? '' : `: ${words}`;
-  return new ConnectionError(code, `${FAULTS[fault]}${limit}${said}`, known);
+  return new ConnectionError(code, `${FAULTS[fault]}${limit}${said}`, { ...known, delivery });
 }
 
 const FAULTS: { readonly [Fault in JsonFault]: string } = {

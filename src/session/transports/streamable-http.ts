@@ -32,7 +32,7 @@ const DELETE_TIMEOUT_MS = 1_000;
 const PROOF_TIMEOUT_MS = 5_000;
 /** How long a server may leave a stream open whose request it has answered. */
 const STREAM_GRACE_MS = 1_000;
-/** Resumptions in a row that are refused, or break, before a stream is given up. */
+/** Times in a row that the server cannot be reached, before a stream is given up. */
 const MAX_FAILED_RESUMES = 2;
 const RESUME_DELAY_MS = 100;
 const MAX_RESUME_DELAY_MS = 10_000;
@@ -191,15 +191,12 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     const { maxResponseBytes: maxBytes } = this.#options;
     const text = await readText(response, maxBytes);
     let isAnswered = false;
-    for (const message of readMessages(text, { maxBytes })) {
-      if (message.kind === 'unreadable' && message.id === undefined) {
+    const messages = readMessages(text, { maxBytes });
+    for (const message of messages) {
+      // It came for nothing else, whatever id can be made out in it.
+      if (message.kind === 'unreadable') {
         const words = this.#options.exit.words(message.text);
-        throw errorOfFault(message.fault, {
-          delivery: 'unknown',
-          httpStatus: response.status,
-          words,
-          maxBytes,
-        });
+        throw errorOfFault(message.fault, { httpStatus: response.status, words, maxBytes });
       }
       // An answer that names no request is the answer to this one: it came for nothing else.
       const meant = message.kind === 'answer' && message.id === undefined ? { ...message, id } : message;
@@ -207,9 +204,10 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       this.#sink?.message(meant);
     }
     if (isAnswered) return;
-    const isEmpty = text.trim() === '';
-    if (isEmpty) throw unanswered(`HTTP ${response.status} came with an empty body`);
-    throw this.#notAnMcpServer('The body holds no answer', response, text, true);
+    if (text.trim() === '') throw unanswered(`HTTP ${response.status} came with an empty body`);
+    if (messages.every(({ kind }) => kind === 'noise') && messages.length > 0)
+      throw this.#notAnMcpServer('The body holds no answer', response, text, true);
+    throw unanswered('the body holds no answer to it');
   }
 
   #notAnMcpServer(what: string, response: HttpResponse, text: string, isWhole: boolean): ConnectionError {
@@ -227,7 +225,6 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     const { signal } = control;
     let lastEventId: string | undefined;
     let delayMs = RESUME_DELAY_MS;
-    let failed = 0;
     let current = response;
     for (;;) {
       let progressed = false;
@@ -245,7 +242,8 @@ export class StreamableHttpTransport implements JsonRpcTransport {
           onMessage: (message) => {
             if (!answers(message, request.id)) return;
             resolve(undefined);
-            discardLater(current, reading);
+            // It may come while the reading begins.
+            queueMicrotask(() => discardLater(current, reading));
           },
           onEndpoint: () => {
             if (request.method !== 'initialize') return;
@@ -265,29 +263,25 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       // A stream that ends without news lets its client poll (SEP-1699): that may take as long as the call has time.
       delayMs = progressed ? delayMs : Math.min(delayMs * POLL_BACKOFF, MAX_RESUME_DELAY_MS);
       const resumed = await this.#resume(lastEventId, delayMs, control);
-      if (resumed === undefined && ++failed > MAX_FAILED_RESUMES) throw broken;
-      if (resumed === 'refused') throw broken;
-      if (resumed === undefined) continue;
-      failed = 0;
+      // Whatever resuming meets: what is known of the request is that it left.
+      if (resumed === undefined) throw broken;
       current = resumed;
     }
   }
 
-  /** `undefined` when nothing came; whatever resuming meets, what is known of the request is that it left. */
-  async #resume(
-    lastEventId: string,
-    delayMs: number,
-    control: Control,
-  ): Promise<HttpResponse | 'refused' | undefined> {
-    await wait(delayMs, control.signal);
-    const response = await this.#get(lastEventId, control).catch(() => undefined);
-    if (response === undefined) {
+  /** The stream that goes on, unless the server refuses it or cannot be reached again and again. */
+  async #resume(lastEventId: string, delayMs: number, control: Control): Promise<HttpResponse | undefined> {
+    for (let failed = 0; failed < MAX_FAILED_RESUMES; failed++) {
+      await wait(delayMs, control.signal);
+      const response = await this.#get(lastEventId, control).catch(() => undefined);
+      if (response?.ok && mediaType(response) === 'text/event-stream') return response;
       control.signal?.throwIfAborted();
-      return undefined;
+      if (response !== undefined) {
+        discard(response);
+        return undefined;
+      }
     }
-    if (response.ok && mediaType(response) === 'text/event-stream') return response;
-    discard(response);
-    return 'refused';
+    return undefined;
   }
 
   #readStream(
