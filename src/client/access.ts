@@ -57,7 +57,11 @@ export class ServerAccess {
       onLine: (line) => hooks.onStderr(line),
     });
     this.#guard = addressGuardOf(config);
-    this.#http = httpPath(settings, this.#guard);
+    const { fetch, connectTimeoutMs, proxy } = settings;
+    this.#http = httpPath(
+      { fetch, connectTimeoutMs, proxy, onSecret: (secret) => this.secrets.add(secret) },
+      this.#guard,
+    );
     this.#fetch = this.#http.fetch;
     if ('oauth' in config && config.oauth !== undefined)
       this.#fetch = rememberingTokens(this.#fetch, this.secrets);

@@ -19,17 +19,19 @@ export interface HttpPathOptions {
   readonly fetch?: FetchLike | undefined;
   readonly connectTimeoutMs: number;
   readonly proxy?: ProxySetting;
+  /** Gets what messages must not repeat. */
+  readonly onSecret?: ((secret: string) => void) | undefined;
 }
 
 /** Over the user's `fetch` if there is one, else over a client of its own. */
 export function httpPath(options: HttpPathOptions, guard?: AddressGuard): HttpPath {
-  const { fetch, connectTimeoutMs, proxy } = options;
+  const { fetch, connectTimeoutMs, proxy, onSecret } = options;
   if (fetch !== undefined) {
     const foreign = foreignFetch(fetch);
     const guarded = guard === undefined ? foreign : guardedFetch(foreign, guard);
     return { fetch: sameOriginRedirects(withUserAgent(guarded)), close: async () => {} };
   }
-  const client = lazyHttpClient({ connectTimeoutMs, guard, proxy });
+  const client = lazyHttpClient({ connectTimeoutMs, guard, proxy, onSecret });
   return { fetch: sameOriginRedirects(withUserAgent(client.fetch)), close: client.close };
 }
 

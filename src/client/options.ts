@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isForAll, type TokenProvider } from '../auth/token-provider.js';
 import { BREAKER_DEFAULTS, type CircuitBreakerOptions } from '../calls/circuit-breaker.js';
 import { CACHE_DEFAULTS, type CacheOptions } from '../calls/result-cache.js';
 import { RETRY_DEFAULTS, type RetryOptions } from '../calls/retry.js';
@@ -167,6 +168,12 @@ function checkAuth(config: ServerConfig, path: string): void {
     throw new ConfigError(
       join(path, 'auth'),
       'cannot tell users apart (key) over one WebSocket, whose token is that of its handshake',
+    );
+  }
+  if (auth !== undefined && isForAll(auth as TokenProvider) === false && kindOf(config, path) === 'ws') {
+    throw new ConfigError(
+      join(path, 'auth'),
+      'cannot ask for the token of each caller over one WebSocket, whose token is that of its handshake',
     );
   }
   const fixed = Object.keys(headers ?? {}).find((name) => name.toLowerCase() === 'authorization');

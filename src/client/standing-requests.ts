@@ -1,5 +1,14 @@
 import type { LoggingLevel } from '@modelcontextprotocol/sdk/types.js';
-import type { Session } from '../session/session.js';
+import { concurrentMap } from '../core/concurrent-map.js';
+import { Deadline } from '../core/deadline.js';
+import type { Session, SessionRequestOptions } from '../session/session.js';
+
+/** Requests under way at the same time: calls go on beside them. */
+const MAX_PARALLEL = 16;
+/** How long a server may take to answer one of them. */
+const TIMEOUT_MS = 60_000;
+
+type Renewal = (options: SessionRequestOptions) => Promise<unknown>;
 
 /** What a caller asked for once and expects to hold: each new session is told again. */
 export class StandingRequests {
@@ -19,12 +28,16 @@ export class StandingRequests {
   }
 
   async renew(session: Session, signal: AbortSignal, onError: (error: unknown) => void): Promise<void> {
-    const requests = [...this.#subscriptions].map((uri) =>
-      session.request('resources/subscribe', { uri }, { signal }),
+    const level = this.#logLevel;
+    const requests: Renewal[] = [...this.#subscriptions].map(
+      (uri) => (bounded) => session.request('resources/subscribe', { uri }, bounded),
     );
-    if (this.#logLevel !== undefined) {
-      requests.push(session.request('logging/setLevel', { level: this.#logLevel }, { signal }));
-    }
-    await Promise.all(requests.map((request) => request.catch(onError)));
+    if (level !== undefined)
+      requests.unshift((bounded) => session.request('logging/setLevel', { level }, bounded));
+    await concurrentMap(requests, MAX_PARALLEL, async (request) => {
+      if (signal.aborted) return;
+      using deadline = new Deadline({ timeoutMs: TIMEOUT_MS, signal });
+      await request({ signal: deadline.signal }).catch(onError);
+    });
   }
 }

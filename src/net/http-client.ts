@@ -4,7 +4,7 @@ import { failureOfRequest } from './failures.js';
 import { foreignFetch } from './foreign-fetch.js';
 import { guardedConnector } from './guarded-connector.js';
 import type { HttpFetch, HttpRequest } from './http.js';
-import { type ProxySetting, proxyFor } from './proxy.js';
+import { type ProxySetting, proxyFor, secretsOfProxy } from './proxy.js';
 import { UndiciResponse } from './undici-response.js';
 
 export interface HttpClientOptions {
@@ -13,6 +13,8 @@ export interface HttpClientOptions {
   guard?: AddressGuard | undefined;
   /** @default what the environment says */
   proxy?: ProxySetting;
+  /** Gets what messages must not repeat. */
+  onSecret?: ((secret: string) => void) | undefined;
 }
 
 /** An HTTP client of its own: its connections are shared with nobody and end with `close`. */
@@ -100,6 +102,7 @@ class Routes {
   #routeTo(url: URL): Route {
     const proxy = proxyFor(url, this.#options.proxy);
     if (proxy === undefined) return this.#direct;
+    for (const secret of secretsOfProxy(proxy)) this.#options.onSecret?.(secret);
     // Through a tunnel only what is encrypted, as browsers do it: many proxies allow no other.
     const proxyTunnel = url.protocol === 'https:';
     const key = `${proxy.href} ${proxyTunnel}`;

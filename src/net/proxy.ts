@@ -15,8 +15,17 @@ export function proxyFor(url: URL, setting: ProxySetting): URL | undefined {
   return proxy !== '' && URL.canParse(proxy) ? new URL(proxy) : undefined;
 }
 
-/** Secrets in the URL of a proxy: what messages must not repeat. */
-export function secretsOfProxy(proxy: URL | undefined): string[] {
-  if (proxy === undefined || proxy.password === '') return [];
-  return [proxy.password, decodeURIComponent(proxy.password)];
+/** What messages must not repeat of the URL of a proxy: its password, and the header that is made of it. */
+export function secretsOfProxy({ username, password }: URL): string[] {
+  if (password === '') return [];
+  const [user, secret] = [decoded(username), decoded(password)];
+  return [password, secret, Buffer.from(`${user}:${secret}`).toString('base64')];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

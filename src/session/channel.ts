@@ -1,5 +1,6 @@
 import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 import { ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
+import { Rate } from '../core/rate.js';
 import type { TextExit } from '../core/text-exit.js';
 import { Outbox } from './outbox.js';
 import { PendingRequest } from './pending-request.js';
@@ -9,6 +10,10 @@ import { readProgress } from './reading/server-messages.js';
 import type { SessionRequestOptions } from './session.js';
 import { connectionLost } from './transports/connection-lost.js';
 import type { JsonRpcTransport, TransportSink } from './transports/transport.js';
+
+/** Reports of progress that a server may send at once, and a second; those above it are left out. */
+const MAX_PROGRESS_BURST = 2_000;
+const MAX_PROGRESS_PER_SECOND = 1_000;
 
 /** How long the answer may take that follows an error without an id. */
 const ANSWER_MAY_FOLLOW_MS = 500;
@@ -38,6 +43,7 @@ export class Channel {
   readonly #pending = new Map<RequestId, PendingRequest>();
   /** What the server asks and may cancel. */
   readonly #asked = new Map<RequestId, AbortController>();
+  readonly #progressRate = new Rate(MAX_PROGRESS_BURST, MAX_PROGRESS_PER_SECOND);
   #lastId = -1;
   #ended: McpFleetError | undefined;
   #faultReported = false;
@@ -249,8 +255,10 @@ export class Channel {
 
   #progress(params: Params): void {
     const id = this.#pendingId(params.progressToken);
-    const progress = id === undefined ? undefined : readProgress(params);
-    if (id !== undefined && progress !== undefined) this.#pending.get(id)?.onProgress?.(progress);
+    const onProgress = id === undefined ? undefined : this.#pending.get(id)?.onProgress;
+    if (onProgress === undefined || !this.#progressRate.take()) return;
+    const progress = readProgress(params);
+    if (progress !== undefined) onProgress(progress);
   }
 
   #cancelled(requestId: unknown): void {

@@ -50,7 +50,7 @@ const OLDER_TRANSPORT_STATUSES: ReadonlySet<number | undefined> = new Set([400, 
  * @throws {McpFleetError} or the signal's reason
  */
 export async function openSession(target: SessionTarget, options: OpenOptions): Promise<Session> {
-  const { maxResponseBytes, exit, tokens, guard, stderr, proxy } = options;
+  const { maxResponseBytes, exit, tokens, guard, stderr, proxy, onSecret } = options;
   switch (target.type) {
     case 'stdio': {
       const { StdioTransport } = await loaded(import('./transports/stdio.js'));
@@ -58,8 +58,8 @@ export async function openSession(target: SessionTarget, options: OpenOptions): 
     }
     case 'ws': {
       const { WebSocketTransport } = await loaded(import('./transports/websocket.js'));
-      const transport = new WebSocketTransport({ ...target, guard, tokens, maxResponseBytes, exit, proxy });
-      return HandshakeSession.open(transport, options);
+      const own = { guard, tokens, maxResponseBytes, exit, proxy, onSecret };
+      return HandshakeSession.open(new WebSocketTransport({ ...target, ...own }), options);
     }
     case 'custom': {
       const { CustomTransport } = await loaded(import('./transports/custom.js'));

@@ -124,6 +124,7 @@ function recordedWebSocket(
       tokens,
       maxResponseBytes,
       proxy,
+      onSecret: (secret) => access.secrets.passing(secret),
       exit: access.exit,
       guard: undefined,
     });

@@ -11,7 +11,7 @@ import type { TextExit } from '../../core/text-exit.js';
 import { type AddressGuard, checkHost } from '../../net/address-guard.js';
 import { failureOfRequest } from '../../net/failures.js';
 import { lowerCaseNames, USER_AGENT } from '../../net/headers.js';
-import { type ProxySetting, proxyFor } from '../../net/proxy.js';
+import { type ProxySetting, proxyFor, secretsOfProxy } from '../../net/proxy.js';
 import { parseRetryAfter } from '../../net/retry-after.js';
 import { oversizeMessage, readMessages } from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
@@ -40,6 +40,8 @@ export interface WebSocketTransportOptions {
   maxResponseBytes: number;
   exit: TextExit;
   proxy: ProxySetting;
+  /** Gets what messages must not repeat. */
+  onSecret: (secret: string) => void;
 }
 
 /** What a server answered that did not take the WebSocket. */
@@ -122,13 +124,14 @@ export class WebSocketTransport implements JsonRpcTransport {
   }
 
   async #handshake(token: AccessToken | undefined, signal: AbortSignal): Promise<WebSocket | Refusal> {
-    const { url, guard, proxy: setting } = this.#options;
+    const { url, guard, proxy: setting, onSecret } = this.#options;
     const proxy = proxyFor(url, setting);
     if (proxy === undefined) {
       const lookup = guard?.lookupFor(url);
       return this.#connect(token, signal, lookup === undefined ? {} : { lookup });
     }
     if (guard !== undefined) await checkHost(guard, url);
+    secretsOfProxy(proxy).forEach(onSecret);
     const { HttpsProxyAgent } = await loaded(import('https-proxy-agent'));
     return this.#connect(token, signal, { agent: new HttpsProxyAgent(proxy) }, proxy.host);
   }

@@ -36,9 +36,9 @@ describe('standing requests', () => {
       const { made, asked } = session();
       await standing.renew(made, SIGNAL, unexpected);
       expect(asked).toEqual([
+        ['logging/setLevel', { level: 'error' }],
         ['resources/subscribe', { uri: 'a:1' }],
         ['resources/subscribe', { uri: 'a:2' }],
-        ['logging/setLevel', { level: 'error' }],
       ]);
     }
   });
@@ -62,5 +62,19 @@ describe('standing requests', () => {
     await renewing;
     expect(errors).toEqual(['a:2', 'a:1']);
     expect(asked).toHaveLength(3);
+  });
+
+  test('are under way 16 at a time, and no more are begun when the client closes', async () => {
+    const { passed, open } = gate();
+    const { made, asked } = session(() => passed.then(() => ({})));
+    const standing = new StandingRequests();
+    for (let n = 0; n < 100; n++) standing.subscribed(`a:${n}`);
+    const closing = new AbortController();
+    const renewing = standing.renew(made, closing.signal, unexpected);
+    expect(asked).toHaveLength(16);
+    closing.abort();
+    open();
+    await renewing;
+    expect(asked).toHaveLength(16);
   });
 });
