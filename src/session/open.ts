@@ -77,8 +77,8 @@ async function httpOptions(
   const { url, headers, oauth } = target;
   const http = { url, headers, fetch, maxResponseBytes, exit, onSecret };
   if (oauth === undefined) return http;
-  const { withOAuth } = await loaded(import('./oauth.js'));
-  return { ...http, fetch: withOAuth(fetch, oauth, url) };
+  const { withOAuth } = await loaded(import('./oauth/oauth-fetch.js'));
+  return { ...http, fetch: withOAuth(fetch, oauth, { serverUrl: url, exit, onSecret }) };
 }
 
 async function openHttp(

@@ -2,13 +2,16 @@ import { inspect } from 'node:util';
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { describe, expect, test } from 'vitest';
-import { AuthError, ConnectionError } from '../../../src/core/errors.js';
-import type { HttpFetch, HttpRequest } from '../../../src/net/http.js';
-import { withOAuth } from '../../../src/session/oauth.js';
-import { gate, rejection } from '../client/fakes.js';
+import { AuthError, ConnectionError } from '../../../../src/core/errors.js';
+import { KnownSecrets } from '../../../../src/core/known-secrets.js';
+import { TextExit } from '../../../../src/core/text-exit.js';
+import type { HttpFetch, HttpRequest } from '../../../../src/net/http.js';
+import { withOAuth } from '../../../../src/session/oauth/oauth-fetch.js';
+import { gate, rejection } from '../../client/fakes.js';
 
 const SERVER = new URL('https://mcp.test/mcp');
 const ISSUER = 'https://login.test';
+const OPTIONS = { serverUrl: SERVER, exit: new TextExit(), onSecret: () => {} };
 
 /** A provider whose person has authorized it once: there is a refresh token. */
 function provider(tokens: Partial<OAuthTokens> | null = { access_token: 'old', refresh_token: 'refresh' }) {
@@ -83,7 +86,7 @@ describe('a fetch with OAuth', () => {
     const response = await withOAuth(
       fetch,
       made,
-      SERVER,
+      OPTIONS,
     )(SERVER, { headers: { 'x-a': 'b' }, method: 'POST' });
     expect(response.status).toBe(200);
     expect(requests).toHaveLength(1);
@@ -97,7 +100,7 @@ describe('a fetch with OAuth', () => {
     const stage = world();
     stage.releaseAt = 10;
     const { made, saved } = provider();
-    const fetch = withOAuth(stage.fetch, made, SERVER);
+    const fetch = withOAuth(stage.fetch, made, OPTIONS);
     const responses = await Promise.all(Array.from({ length: 10 }, () => fetch(SERVER)));
     expect(responses.map(({ status }) => status)).toEqual(new Array(10).fill(200));
     expect(stage.tokenRequests()).toBe(1);
@@ -114,7 +117,7 @@ describe('a fetch with OAuth', () => {
     const stage = world();
     const { made } = provider();
     stage.releaseAt = 2;
-    const fetch = withOAuth(stage.fetch, made, SERVER);
+    const fetch = withOAuth(stage.fetch, made, OPTIONS);
     const slow = fetch(SERVER);
     await made.saveTokens({ access_token: 'new', token_type: 'Bearer' });
     expect((await fetch(SERVER)).status).toBe(200);
@@ -127,14 +130,14 @@ describe('a fetch with OAuth', () => {
 
   test('gives the 401 itself when the flow brings the same token again', async () => {
     const stage = world({ grants: 'old' });
-    const response = await withOAuth(stage.fetch, provider().made, SERVER)(SERVER);
+    const response = await withOAuth(stage.fetch, provider().made, OPTIONS)(SERVER);
     expect(response.status).toBe(401);
     expect(stage.requests.filter(({ url }) => url === SERVER.href)).toHaveLength(1);
   });
 
   test('does not run the flow again when the new token is refused, too', async () => {
     const stage = world({ accepts: 'another' });
-    const response = await withOAuth(stage.fetch, provider().made, SERVER)(SERVER);
+    const response = await withOAuth(stage.fetch, provider().made, OPTIONS)(SERVER);
     expect(response.status).toBe(401);
     expect(stage.tokenRequests()).toBe(1);
     expect(stage.requests.filter(({ url }) => url === SERVER.href)).toHaveLength(2);
@@ -143,7 +146,7 @@ describe('a fetch with OAuth', () => {
   test('says so when a person has to authorize', async () => {
     const stage = world();
     const { made, redirects } = provider(null);
-    const error = await rejection(withOAuth(stage.fetch, made, SERVER)(SERVER));
+    const error = await rejection(withOAuth(stage.fetch, made, OPTIONS)(SERVER));
     expect(error).toBeInstanceOf(AuthError);
     expect(error).toMatchObject({ code: 'UNAUTHORIZED', retryable: false });
     expect(redirects).toHaveLength(1);
@@ -160,7 +163,7 @@ describe('a fetch with OAuth', () => {
     made.redirectToAuthorization = () => {
       throw cause;
     };
-    const fetch = withOAuth(stage.fetch, made, SERVER);
+    const fetch = withOAuth(stage.fetch, made, OPTIONS);
     expect(await rejection(fetch(SERVER))).toMatchObject({
       code: 'TOKEN_FAILED',
       delivery: 'not-sent',
@@ -179,7 +182,7 @@ describe('a fetch with OAuth', () => {
     made.tokens = () => {
       throw cause;
     };
-    const error = await rejection(withOAuth(stage.fetch, made, SERVER)(SERVER));
+    const error = await rejection(withOAuth(stage.fetch, made, OPTIONS)(SERVER));
     expect(error).toBeInstanceOf(AuthError);
     expect(error).toMatchObject({ code: 'TOKEN_FAILED', delivery: 'not-sent', cause });
     expect(stage.requests).toEqual([]);
@@ -193,7 +196,7 @@ describe('a fetch with OAuth', () => {
       return stage.fetch(url, request);
     };
     stage.releaseAt = 2;
-    const fetch = withOAuth(slow, provider().made, SERVER);
+    const fetch = withOAuth(slow, provider().made, OPTIONS);
     const controller = new AbortController();
     const impatient = rejection(fetch(SERVER, { signal: controller.signal }));
     const patient = fetch(SERVER);
@@ -209,7 +212,7 @@ describe('a fetch with OAuth', () => {
 
   test('never sends the token to another origin', async () => {
     const stage = world();
-    const fetch = withOAuth(stage.fetch, provider().made, SERVER);
+    const fetch = withOAuth(stage.fetch, provider().made, OPTIONS);
     expect((await fetch('https://evil.test/mcp')).status).toBe(404);
     expect(stage.requests).toMatchObject([{ authorization: undefined }]);
   });
@@ -217,7 +220,7 @@ describe('a fetch with OAuth', () => {
   test('refreshes once for eight requests, and ends no login, when each refresh token is good for one use', async () => {
     const login = rotatingLogin();
     // A second session of the same server, as after a reconnect, and a store that is slow to answer.
-    const sessions = [1, 2].map(() => withOAuth(login.fetch, login.provider, SERVER));
+    const sessions = [1, 2].map(() => withOAuth(login.fetch, login.provider, OPTIONS));
     for (let expiry = 0; expiry < 3; expiry++) {
       login.expire();
       const responses = await Promise.all(
@@ -236,7 +239,7 @@ describe('a fetch with OAuth', () => {
   ])('sends nobody to the login page because the authorization server %s', async (_how, options) => {
     const stage = world(options);
     const { made, redirects, saved } = provider();
-    const fetch = withOAuth(stage.fetch, made, SERVER);
+    const fetch = withOAuth(stage.fetch, made, OPTIONS);
     for (let call = 0; call < 5; call++) {
       expect(await rejection(fetch(SERVER))).toMatchObject({
         code: 'TOKEN_FAILED',
@@ -258,13 +261,13 @@ describe('a fetch with OAuth', () => {
       if (!String(url).endsWith('/token')) return response;
       return Response.json({ access_token: `token-${++token}`, token_type: 'Bearer', refresh_token: 'r' });
     };
-    const sent = withOAuth(fetch, provider().made, SERVER);
+    const sent = withOAuth(fetch, provider().made, OPTIONS);
     for (let call = 0; call < 20; call++)
       expect((await sent(SERVER, { method: call % 2 === 0 ? 'GET' : 'POST' })).status).toBe(401);
     expect(token).toBe(2);
   });
 
-  test('keeps what an authorization server says out of its errors', async () => {
+  test('tells what the authorization server says, without the secrets in it', async () => {
     const stage = world();
     const fetch: HttpFetch = async (url, request) =>
       String(url).endsWith('/token')
@@ -273,9 +276,21 @@ describe('a fetch with OAuth', () => {
             { status: 400 },
           )
         : stage.fetch(url, request);
-    const { made } = provider({ access_token: 'old', refresh_token: 'canary' });
-    const error = await rejection(withOAuth(fetch, made, SERVER)(SERVER));
-    expect(error).toMatchObject({ code: 'TOKEN_FAILED', message: 'The OAuth flow failed: invalid_request' });
+    const { made } = provider({ access_token: 'old', refresh_token: 'canary-1' });
+    const secrets = new KnownSecrets();
+    const error = await rejection(
+      withOAuth(fetch, made, {
+        ...OPTIONS,
+        exit: new TextExit(secrets),
+        onSecret: (secret) => secrets.passing(secret),
+      })(SERVER),
+    );
+    expect(error).toMatchObject({
+      code: 'TOKEN_FAILED',
+      message: expect.stringMatching(
+        /^The OAuth flow failed: invalid_request \(no grant_type=refresh_token&/,
+      ),
+    });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary');
   });
 });
