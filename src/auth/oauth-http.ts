@@ -1,6 +1,6 @@
 import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
-import { ConnectionError, McpFleetError } from '../core/errors.js';
+import { McpFleetError } from '../core/errors.js';
 import { readText } from '../net/body.js';
 import { failureOfForeignFetch } from '../net/failures.js';
 import type { HttpFetch, HttpRequest } from '../net/http.js';
@@ -53,41 +53,10 @@ export function oauthHttp(fetch: HttpFetch, timeoutMs: number, signal: AbortSign
   };
 }
 
-/**
- * The answer as openid-client wants to read it, without what nobody asked for. Without `WWW-Authenticate`, too:
- * it would read the challenge instead of the error in the body.
- */
-export function asTokenResponse({ status, json }: OAuthAnswer): Response {
-  if (status < 200 || status > 599) {
-    throw new ConnectionError('PROTOCOL_ERROR', `Not a status of HTTP: ${status}`, {
-      delivery: 'unknown',
-      httpStatus: status,
-    });
-  }
-  return json === undefined
-    ? new Response(null, { status })
-    : Response.json(status === 200 ? tokenIn(json) : errorIn(json), { status });
-}
-
-/** Lenient where servers are sloppy: an unusable `expires_in` or `scope` counts as missing. */
-function tokenIn({ access_token, token_type, expires_in, scope }: NonNullable<OAuthAnswer['json']>): object {
-  const seconds = typeof expires_in === 'string' ? Number.parseFloat(expires_in) : expires_in;
-  const expires = typeof seconds === 'number' && seconds > 0 && Number.isFinite(seconds);
-  return {
-    access_token,
-    token_type,
-    ...(expires && { expires_in: seconds }),
-    ...(typeof scope === 'string' && { scope }),
-  };
-}
-
-function errorIn({ error, error_description }: NonNullable<OAuthAnswer['json']>): object {
-  return { error, error_description };
-}
-
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    // Some servers begin with a byte order mark.
+    const value: unknown = JSON.parse(text.replace(/^\ufeff/, ''));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

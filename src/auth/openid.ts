@@ -1,11 +1,12 @@
 import { KnownSecrets } from '../core/known-secrets.js';
+import { loaded } from '../core/loaded.js';
 import type { AuthorizationServer } from './authorization-server.js';
 import { basicCredentials, type ClientProof, clientAuthentication } from './client-authentication.js';
-import { type AskAuthorizationServer, asTokenResponse, type OAuthAnswer } from './oauth-http.js';
+import type { AskAuthorizationServer, OAuthAnswer } from './oauth-http.js';
 import { splitScopes } from './scopes.js';
-import { problemOfToken } from './token-answer.js';
 import { tokenError } from './token-errors.js';
 import type { AccessToken } from './token-provider.js';
+import { asTokenResponse } from './token-response.js';
 
 export interface TokenRequest {
   readonly server: AuthorizationServer;
@@ -48,7 +49,7 @@ export async function requestToken(request: TokenRequest, ask: AskAuthorizationS
   secretsOf(clientId, proof).forEach(note);
   let answer: OAuthAnswer | undefined;
   try {
-    const openid = await import('openid-client');
+    const openid = await loaded(import('openid-client'));
     const configuration = new openid.Configuration(
       { issuer: server.issuer, token_endpoint: server.tokenUrl.href },
       clientId,
@@ -65,9 +66,6 @@ export async function requestToken(request: TokenRequest, ask: AskAuthorizationS
       return asTokenResponse(answer);
     };
     const granted = await openid.genericGrantRequest(configuration, grantType, parametersOf(request));
-    const problem =
-      granted.token_type === 'bearer' ? problemOfToken(granted.access_token) : 'no bearer token';
-    if (problem !== undefined) throw new TypeError(problem);
     return accessToken(granted, scopes);
   } catch (error) {
     throw tokenError(error, { tokenUrl: server.tokenUrl, secrets, answer });

@@ -4,6 +4,7 @@ import type { KnownSecrets } from '../core/known-secrets.js';
 import { TextExit } from '../core/text-exit.js';
 import { publicUrl } from '../net/redirects.js';
 import type { OAuthAnswer } from './oauth-http.js';
+import { readTokenResponse } from './token-response.js';
 
 /** Longest text of an authorization server that goes into a message. */
 const MAX_TEXT = 200;
@@ -33,11 +34,19 @@ export function tokenError(error: unknown, request: FailedTokenRequest): AuthErr
   const server = `The authorization server ${publicUrl(tokenUrl)}`;
   if (answer === undefined)
     return failure(`The token request could not be made: ${cause.name}, ${cause.message}`, cause, false);
-  if (answer.status === 200)
-    return failure(`${server} gave an answer without a usable bearer token`, cause, false);
   const { status, retryAfterMs } = answer;
-  const { code, text } = oauthError(request);
+  const response = readTokenResponse(answer);
+  const exit = new TextExit(request.secrets);
+  if (response.kind !== 'refused') {
+    const problem = response.kind === 'unusable' ? response.problem : 'openid-client takes it for none';
+    return failure(`${server} gave no token that can be used: HTTP ${status}, ${problem}`, cause, false);
+  }
+  const { code, description } = response;
   const retryable = status >= 500 || status === 429 || (code !== undefined && TRANSIENT_CODES.has(code));
+  const words = (text: string) => exit.words(text, { limit: MAX_TEXT });
+  const reason = code === undefined ? '' : `, ${words(code)}`;
+  const explained = description === undefined ? '' : ` (${words(description)})`;
+  const text = `${reason}${explained}`;
   return failure(`${server} gave no token: HTTP ${status}${text}`, cause, retryable, retryAfterMs);
 }
 
@@ -70,16 +79,4 @@ function failure(message: string, cause: unknown, retryable: boolean, retryAfter
 function ownErrorIn(error: unknown): McpFleetError | undefined {
   if (error instanceof McpFleetError) return error;
   return error instanceof Error && error.cause instanceof McpFleetError ? error.cause : undefined;
-}
-
-/** RFC 6749 section 5.2. */
-function oauthError({ answer, secrets }: FailedTokenRequest): { code: string | undefined; text: string } {
-  const { error: code, error_description: description } = answer?.json ?? {};
-  if (typeof code !== 'string' || code === '') return { code: undefined, text: '' };
-  const exit = new TextExit(secrets);
-  const explained =
-    typeof description === 'string' && description !== ''
-      ? ` (${exit.words(description, { limit: MAX_TEXT })})`
-      : '';
-  return { code, text: `, ${exit.words(code, { limit: MAX_TEXT })}${explained}` };
 }

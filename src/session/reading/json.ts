@@ -55,8 +55,8 @@ function mended(json: string): string {
     if (json.charCodeAt(at) === QUOTE) {
       const end = endOfString(json, at);
       const inside = json.slice(at, end);
-      if (/[\0-\x1f]/.test(inside)) {
-        text += json.slice(done, at) + inside.replace(/[\0-\x1f]/g, escaped);
+      if (CONTROL.test(inside)) {
+        text += json.slice(done, at) + inside.replace(CONTROLS, escaped);
         done = end;
       }
       at = end;
@@ -72,6 +72,9 @@ function mended(json: string): string {
   return text + json.slice(done);
 }
 
+/** Below the space: what JSON wants escaped (RFC 8259 section 7). */
+const CONTROL = /[^ -\uffff]/;
+const CONTROLS = /[^ -\uffff]/g;
 const NO_NUMBER = /[+-]?(?:NaN|Infinity)\b/y;
 
 function escaped(character: string): string {

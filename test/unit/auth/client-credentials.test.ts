@@ -164,7 +164,6 @@ describe('the answer', () => {
 
   test.each<[string, object | string]>([
     ['a token of another type', { access_token: 'sesame', token_type: 'DPoP' }],
-    ['a token of no type', { access_token: 'sesame' }],
     ['no token', { token_type: 'Bearer' }],
     ['a token that breaks the header', { access_token: 'sesame\r\nx: y', token_type: 'Bearer' }],
     ['a token that is no string', { access_token: ['sesame'], token_type: 'Bearer' }],
@@ -176,6 +175,43 @@ describe('the answer', () => {
     const error = await failureOf(ask());
     expect(error).toMatchObject({ code: 'TOKEN_FAILED', retryable: false });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('sesame');
+  });
+
+  test.each<[string, object | string, number]>([
+    ['201', { access_token: 'sesame', token_type: 'Bearer' }, 201],
+    ['203', { access_token: 'sesame', token_type: 'bearer' }, 203],
+    ['no type', { access_token: 'sesame' }, 200],
+    ['null as type', { access_token: 'sesame', token_type: null }, 200],
+    ['an empty type', { access_token: 'sesame', token_type: '' }, 200],
+    ['a byte order mark', '\ufeff{"access_token":"sesame"}', 200],
+    ['line breaks around it', '\r\n {"access_token":"sesame"}\n\n', 200],
+    ['null as error', { access_token: 'sesame', error: null, error_description: null, scope: null }, 200],
+  ])('is taken with %s', async (_what, body, status) => {
+    answerTokens(body, { status });
+    expect(await ask()).toEqual({ token: 'sesame' });
+  });
+
+  test.each<[string, object | string, string]>([
+    ['without a token', { token_type: 'Bearer' }, 'HTTP 200, access_token is missing'],
+    ['with null', { access_token: null }, 'HTTP 200, access_token is missing'],
+    [
+      'with an object',
+      { access_token: {} },
+      'HTTP 200, access_token: expected a string, got a value of type object',
+    ],
+    ['with nothing in it', { access_token: '' }, 'HTTP 200, access_token: is empty'],
+    [
+      'with a token of another type',
+      { access_token: 'a', token_type: 'DPoP' },
+      'HTTP 200, token_type is not Bearer',
+    ],
+    ['that is HTML', '<html>', 'HTTP 200, the body is no JSON object'],
+    ['that is empty', '', 'HTTP 200, the body is no JSON object'],
+  ])('%s says what is missing or wrong', async (_what, body, said) => {
+    answerTokens(body);
+    expect((await failureOf(ask())).message).toBe(
+      `The authorization server ${TOKEN_URL} gave no token that can be used: ${said}`,
+    );
   });
 
   test('is not read beyond 1 MB', async () => {
@@ -233,6 +269,39 @@ describe('a refusal', () => {
     });
   });
 
+  test.each<[string, object, string, boolean]>([
+    [
+      'an error under 200',
+      { error: 'invalid_client', error_description: 'no such client' },
+      'HTTP 200, invalid_client (no such client)',
+      false,
+    ],
+    [
+      'an error that may pass under 200',
+      { error: 'temporarily_unavailable' },
+      'HTTP 200, temporarily_unavailable',
+      true,
+    ],
+    [
+      'an error as an object',
+      { error: { code: 'bad_client', message: 'Unknown' } },
+      'HTTP 200, bad_client (Unknown)',
+      false,
+    ],
+    [
+      'a code and a summary',
+      { errorCode: 'E0000001', errorSummary: 'Api validation failed' },
+      'HTTP 200, E0000001 (Api validation failed)',
+      false,
+    ],
+  ])('is understood: %s', async (_what, body, said, retryable) => {
+    answerTokens(body);
+    expect(await failureOf(ask())).toMatchObject({
+      message: `The authorization server ${TOKEN_URL} gave no token: ${said}`,
+      retryable,
+    });
+  });
+
   test('says when to come back', async () => {
     answerTokens({ error: 'slow_down' }, { status: 429, headers: { 'retry-after': '7' } });
     expect(await failureOf(ask())).toMatchObject({ retryable: true, retryAfterMs: 7_000 });
@@ -250,7 +319,7 @@ describe('a refusal', () => {
       { status: 401 },
     );
     const error = await failureOf(ask());
-    expect(error.message).toContain('(bad: [redacted]! [31m)');
+    expect(error.message).toContain('(bad: [redacted]!)');
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(echo);
   });
 

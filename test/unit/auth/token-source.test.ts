@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { TokenContext } from '../../../src/auth/token-provider.js';
 import { TokenSource } from '../../../src/auth/token-source.js';
 import { AuthError, ConnectionError } from '../../../src/core/errors.js';
-import { numberedTokens, SERVER_URL, sourceOf } from './contexts.js';
+import { KnownSecrets } from '../../../src/core/known-secrets.js';
+import { numberedTokens, SERVER_URL, sourceOf, tokenContext } from './contexts.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -417,11 +418,21 @@ describe('events', () => {
 });
 
 test('the tokens in use now and before are known, for stripping them from texts', async () => {
-  const { source } = sourceOf(numberedTokens(HOUR));
-  expect(source.knownSecrets()).toEqual([]);
+  const secrets = new KnownSecrets();
+  let count = 0;
+  const getToken = async () => numberedTokens(HOUR)(tokenContext(), ++count);
+  const onRefresh = () => {};
+  const source = new TokenSource({
+    provider: { getToken },
+    server: 'docs',
+    url: SERVER_URL,
+    secrets,
+    onRefresh,
+  });
+  expect(secrets.redact('token-1 and token-2')).toBe('token-1 and token-2');
   await source.get();
   await source.refresh();
-  expect(source.knownSecrets()).toEqual(['token-1', 'token-2']);
+  expect(secrets.redact('token-1 and token-2')).toBe('[redacted] and [redacted]');
 });
 
 function sleep(ms: number): Promise<void> {

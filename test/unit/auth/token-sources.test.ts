@@ -4,6 +4,7 @@ import { withBearer } from '../../../src/auth/bearer-fetch.js';
 import type { TokenContext, TokenProvider } from '../../../src/auth/token-provider.js';
 import type { TokenRefresh } from '../../../src/auth/token-source.js';
 import { TokenSources } from '../../../src/auth/token-sources.js';
+import { KnownSecrets } from '../../../src/core/known-secrets.js';
 import { SERVER_URL } from './contexts.js';
 
 const HOUR = 3_600_000;
@@ -205,11 +206,11 @@ test('what is cached elsewhere is not shared where there are users', () => {
 });
 
 test('the tokens of the latest users are known, for stripping them from texts', async () => {
-  const { sources, tokenOf } = sourcesOf();
-  await tokenOf(undefined);
-  await tokenOf('ada');
-  await tokenOf('grace');
-  expect(sources.knownSecrets()).toEqual(['token-1-of-undefined', 'token-1-of-grace', 'token-1-of-ada']);
+  const secrets = new KnownSecrets();
+  const { tokenOf } = sourcesOf(undefined, undefined, secrets);
+  for (const name of [undefined, 'ada', 'grace']) await tokenOf(name);
+  const echo = 'token-1-of-undefined, token-1-of-ada, token-1-of-grace, token-1-of-alan';
+  expect(secrets.redact(echo)).toBe('[redacted], [redacted], [redacted], token-1-of-alan');
 });
 
 test('closing ends the waits of all users', async () => {
@@ -227,6 +228,7 @@ test('closing ends the waits of all users', async () => {
 function sourcesOf(
   before: (context: TokenContext, count: number) => unknown = () => {},
   key: TokenProvider['key'] = () => user.getStore(),
+  secrets?: KnownSecrets,
 ) {
   const questions: (Pick<TokenContext, 'reason' | 'key'> & { caller: string | undefined })[] = [];
   const counts = new Map<string, number>();
@@ -251,6 +253,7 @@ function sourcesOf(
     provider,
     server: 'docs',
     url: SERVER_URL,
+    secrets,
     onRefresh: (event) => void events.push(event),
   });
   const tokenOf = (name: string | undefined) =>

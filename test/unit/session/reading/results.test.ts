@@ -230,7 +230,7 @@ const withOdd = (valid: unknown): fc.Arbitrary<unknown> => {
   const paths: (string | number)[][] = [];
   const walk = (at: unknown, path: (string | number)[]) => {
     paths.push(path);
-    if (Array.isArray(at)) at.forEach((item, position) => walk(item, [...path, position]));
+    if (Array.isArray(at)) for (const [position, item] of at.entries()) walk(item, [...path, position]);
     else if (typeof at === 'object' && at !== null)
       for (const [name, member] of Object.entries(at)) walk(member, [...path, name]);
   };
