@@ -2,25 +2,21 @@
 import assert from 'node:assert/strict';
 import fastify from 'fastify';
 import { McpManager } from 'mcp-fleet';
-import { createRestHandler, toNodeListener } from 'mcp-fleet/rest';
+import { createRestHandler, toFastifyHandler } from 'mcp-fleet/rest';
 import { fakeServer } from 'mcp-fleet/testing';
 
 const clock = fakeServer((server) => {
   server.registerTool('time', {}, () => ({ content: [{ type: 'text', text: 'noon' }] }));
 });
 const manager = new McpManager({ servers: { clock: clock.config } });
-const door = toNodeListener(createRestHandler(manager, { authorize: 'allow-all', basePath: '/mcp' }));
+const door = toFastifyHandler(createRestHandler(manager, { authorize: 'allow-all', basePath: '/mcp' }));
 
 const app = fastify({ forceCloseConnections: true });
 app.register((mcp, _options, done) => {
   mcp.addHook('onRequest', async (request, reply) => {
     if (request.headers.authorization !== 'Bearer fastify-key') return reply.code(401).send();
   });
-  mcp.all('/mcp/*', (request, reply) => {
-    reply.hijack();
-    // Fastify has read the body, and keeps it to itself.
-    door(Object.assign(request.raw, { body: request.body }), reply.raw);
-  });
+  mcp.all('/mcp*', door);
   done();
 });
 

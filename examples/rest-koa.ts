@@ -4,24 +4,21 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import Koa from 'koa';
 import { McpManager } from 'mcp-fleet';
-import { createRestHandler, toNodeListener } from 'mcp-fleet/rest';
+import { createRestHandler, toKoaMiddleware } from 'mcp-fleet/rest';
 import { fakeServer } from 'mcp-fleet/testing';
 
 const clock = fakeServer((server) => {
   server.registerTool('time', {}, () => ({ content: [{ type: 'text', text: 'noon' }] }));
 });
 const manager = new McpManager({ servers: { clock: clock.config } });
-const door = toNodeListener(createRestHandler(manager, { authorize: 'allow-all', basePath: '/mcp' }));
+const door = toKoaMiddleware(createRestHandler(manager, { authorize: 'allow-all', basePath: '/mcp' }));
 
 const app = new Koa();
 app.use(async (context, next) => {
   if (context.get('authorization') !== 'Bearer koa-key') context.throw(401);
   await next();
 });
-app.use((context) => {
-  context.respond = false; // the door answers
-  door(context.req, context.res);
-});
+app.use(door);
 
 // The service in use.
 const service = app.listen(0);

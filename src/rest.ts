@@ -1,3 +1,10 @@
-export { toNodeListener } from './rest/node-listener.js';
+export {
+  type FastifyReply,
+  type FastifyRequest,
+  type KoaContext,
+  toFastifyHandler,
+  toKoaMiddleware,
+  toNodeListener,
+} from './rest/node-frameworks.js';
 export type { RestAction, RestHandlerOptions } from './rest/options.js';
 export { createRestHandler } from './rest/rest-handler.js';

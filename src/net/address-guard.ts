@@ -1,6 +1,7 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { ConnectionError } from '../core/errors.js';
+import { hostRule } from './host-rule.js';
 import type { HttpFetch } from './http.js';
 import { isPublicAddress } from './public-addresses.js';
 
@@ -73,27 +74,6 @@ export async function checkHost(guard: AddressGuard, url: URL): Promise<void> {
 /** The guard of a server entry, if it has one. */
 export function addressGuardOf(config: object): AddressGuard | undefined {
   return (config as { [ADDRESS_GUARD]?: AddressGuard })[ADDRESS_GUARD];
-}
-
-/** Whether `entry` can stand in a list of allowed hosts. */
-export function isHostRule(entry: string): boolean {
-  return /^(\*\.)?[^*/?#@\\\s]+$/.test(entry) && URL.canParse(`ws://${entry.replace(/^\*\./, '')}`);
-}
-
-/** A host of the list, in the one form that `URL` gives to hosts. */
-function hostRule(entry: string): (url: URL) => boolean {
-  const wildcard = entry.startsWith('*.');
-  const port = /:(\d+)$/.exec(entry.replace(/\[.*\]/, ''))?.[1];
-  const { hostname } = new URL(`ws://${entry.replace(/^\*\./, '')}`);
-  return (url) => {
-    const fits = wildcard ? url.hostname.endsWith(`.${hostname}`) : url.hostname === hostname;
-    return fits && (port === undefined || portOf(url) === Number(port));
-  };
-}
-
-function portOf({ port, protocol }: URL): number {
-  if (port !== '') return Number(port);
-  return protocol === 'https:' || protocol === 'wss:' ? 443 : 80;
 }
 
 /** RFC 6761 section 6.3: they never mean another machine. */

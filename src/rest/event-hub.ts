@@ -28,7 +28,7 @@ const EVENTS = {
 type ManagerEvent = McpManagerEvents[keyof McpManagerEvents];
 type Listener = { readonly server: string | undefined; send(frame: Uint8Array): void; end(): void };
 
-/** Gives the events of a manager to any number of streams. Each event is written once for all of them. */
+/** Gives the events of a manager to any number of streams. Each event is written once for all that hear the same of it. */
 export class EventHub {
   readonly #manager: McpManager;
   readonly #listeners = new Set<Listener>();
@@ -100,14 +100,23 @@ export class EventHub {
   }
 
   #tell(name: keyof McpManagerEvents, event: ManagerEvent): void {
-    const listeners = [...this.#listeners].filter(
-      ({ server }) => server === undefined || concerns(event, server),
-    );
-    if (listeners.length > 0) {
-      const frame = this.#frame(name, event);
-      for (const listener of listeners) listener.send(frame);
+    const frames = new Map<string | undefined, Uint8Array | undefined>();
+    for (const listener of [...this.#listeners]) {
+      const { server } = listener;
+      if (!frames.has(server)) frames.set(server, this.#frameFor(server, name, event));
+      const frame = frames.get(server);
+      if (frame !== undefined) listener.send(frame);
     }
     if (name === 'status' && this.#isOver()) this.#endAll();
+  }
+
+  #frameFor(
+    server: string | undefined,
+    name: keyof McpManagerEvents,
+    event: ManagerEvent,
+  ): Uint8Array | undefined {
+    const told = server === undefined ? event : partOf(event, server);
+    return told && this.#frame(name, told);
   }
 
   #frame(name: keyof McpManagerEvents, event: ManagerEvent): Uint8Array {
@@ -127,9 +136,13 @@ export class EventHub {
   }
 }
 
-function concerns(event: ManagerEvent, server: string): boolean {
-  if (!('added' in event) || 'server' in event) return (event as { server?: string }).server === server;
-  return [event.added, event.updated, event.removed].some((names) => names.includes(server));
+/** What an event says of one server, if it says anything: the names of others are not everybody's business. */
+function partOf(event: ManagerEvent, server: string): ManagerEvent | undefined {
+  if ('server' in event) return event.server === server ? event : undefined;
+  if (!('added' in event)) return undefined;
+  const only = (names: readonly string[]) => names.filter((name) => name === server);
+  const part = { added: only(event.added), updated: only(event.updated), removed: only(event.removed) };
+  return Object.values(part).some(({ length }) => length > 0) ? part : undefined;
 }
 
 function eventReport(event: ManagerEvent): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { VERSION } from '../core/version.js';
+import type { RestSettings } from './options.js';
 import { problemSchema } from './problem.js';
 import type { AnswerType, Route } from './route.js';
 import { healthSchema } from './routes/health.js';
@@ -42,14 +43,25 @@ const ANSWERS = {
   Health: healthSchema,
 };
 
+/** What a refusal asks for in `WWW-Authenticate`. */
+const BEARER = {
+  type: 'http',
+  scheme: 'bearer',
+  description: 'What authorize makes of it is up to the host',
+};
+
 const PROBLEM = { 'application/problem+json': { schema: reference('Problem') } };
 
 /** The OpenAPI 3.1 document of the routes, from the schemas that they check with. */
-export function openApiDocument(routes: readonly Route[], basePath: string): object {
+export function openApiDocument(
+  routes: readonly Route[],
+  { authorize }: Pick<RestSettings, 'authorize'>,
+): object {
+  const isOpen = authorize === 'allow-all';
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
     paths[route.path] ??= {};
-    Object.assign(paths[route.path] as object, { [route.method.toLowerCase()]: operation(route) });
+    Object.assign(paths[route.path] as object, { [route.method.toLowerCase()]: operation(route, isOpen) });
   }
   return {
     openapi: '3.1.0',
@@ -58,22 +70,29 @@ export function openApiDocument(routes: readonly Route[], basePath: string): obj
       version: VERSION,
       description: 'Errors are application/problem+json (RFC 9457); their `code` is stable.',
     },
-    servers: [{ url: basePath === '' ? '/' : basePath }],
     paths,
+    ...(!isOpen && { security: [{ bearer: [] }] }),
     components: {
       schemas: { ...components(REQUESTS, 'input'), ...components(ANSWERS, 'output') },
       responses: { Problem: { description: 'Why not', content: PROBLEM } },
+      ...(!isOpen && { securitySchemes: { bearer: BEARER } }),
     },
   };
 }
 
-function operation({ method, path, kind, summary, query, body, answers }: Route): object {
+/** Where the routes are, which depends on who asks. */
+export function atMount<Document extends object>(document: Document, mount: string): Document {
+  return { ...document, servers: [{ url: mount === '' ? '/' : mount }] };
+}
+
+function operation({ method, path, kind, summary, query, body, answers }: Route, isOpen: boolean): object {
   const parameters = [...parametersOf(path), ...queryParameters(query)];
   const responses = Object.entries(answers).map(([status, answer]) => [status, response(answer)]);
   return {
     operationId: `${method.toLowerCase()}${path.replace(/[^A-Za-z]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}`,
     summary,
     tags: [kind],
+    ...(kind === 'none' && !isOpen && { security: [] }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && {
       requestBody: { required: !body.safeParse(undefined).success, content: content(body) },

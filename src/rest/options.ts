@@ -4,7 +4,7 @@ import type { ServerConfig } from '../client/server-config.js';
 import { count, durationMs } from '../client/server-schema.js';
 import { ConfigError } from '../core/errors.js';
 import type { McpManager } from '../manager/mcp-manager.js';
-import { isHostRule } from '../net/address-guard.js';
+import { isHostRule } from '../net/host-rule.js';
 
 export interface RestHandlerOptions {
   /**
@@ -36,6 +36,13 @@ export interface RestHandlerOptions {
    * over REST. @default none
    */
   presets?: Readonly<Record<string, ServerConfig>>;
+  /**
+   * Names under which the door is reached, for example `fleet.example.com`, `*.example.com`, `fleet:8000`. Without a
+   * port, any port. `localhost`, IP addresses and the hosts of `allowedOrigins` are always among them.
+   * @default any name where `authorize` is a function; no other where it is `'allow-all'`, because any web page could
+   * make a name of its own lead here (DNS rebinding)
+   */
+  hosts?: readonly string[];
   /** Origins that a browser may call from, for example `https://app.example.com`. @default none */
   allowedOrigins?: readonly string[];
 }
@@ -81,6 +88,7 @@ const schema = z.strictObject(
     maxServers: count.optional(),
     allowedHosts: list(isHostRule, 'a host, for example api.example.com, *.example.com or localhost:8001'),
     presets: z.record(z.string(), z.unknown(), { error: 'expected an object of servers by name' }).optional(),
+    hosts: list(isHostRule, 'a host, for example fleet.example.com, *.example.com or fleet:8000'),
     allowedOrigins: list(isOrigin, 'an origin, for example https://app.example.com'),
   },
   { error: 'expected an object of options' },

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { ConfigError, McpFleetError, type McpFleetErrorCode, RemoteError } from '../core/errors.js';
+import {
+  ConfigError,
+  McpFleetError,
+  type McpFleetErrorCode,
+  RemoteError,
+  UnknownServerError,
+} from '../core/errors.js';
+import { quoted } from '../core/nearest.js';
 
 /** An answer that says why not: RFC 9457, `application/problem+json`. */
 export interface Problem {
@@ -21,6 +28,7 @@ const REFUSALS = {
   ADDRESS_NOT_ALLOWED: 400,
   UNAUTHENTICATED: 401,
   PERMISSION_DENIED: 403,
+  HOST_NOT_ALLOWED: 403,
   ORIGIN_NOT_ALLOWED: 403,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
@@ -118,15 +126,18 @@ export class Refusal extends Error {
   }
 }
 
-/** What may be told of an error. Of a foreign one that is nothing: its message may hold a secret. */
-export function problemOf(error: unknown): Problem {
+/**
+ * What may be told of an error. Of a foreign one that is nothing: its message may hold a secret.
+ * @param knowsServers whether the caller may know the names of all servers, which are the hint of a wrong one
+ */
+export function problemOf(error: unknown, knowsServers = false): Problem {
   if (error instanceof Refusal) {
     const { code, message, path } = error;
     return problem(REFUSALS[code], code, message, path !== undefined && { path });
   }
   if (!(error instanceof McpFleetError)) return problem(500, 'INTERNAL', 'Something unexpected happened');
-  const { code, message, server, delivery, retryAfterMs } = error;
-  return problem(statusOf(error), code, message, {
+  const { code, server, delivery, retryAfterMs } = error;
+  return problem(statusOf(error), code, detailOf(error, knowsServers), {
     ...(error instanceof ConfigError && error.path !== '' && { path: error.path }),
     ...(server !== undefined && { server_name: server }),
     ...(delivery !== undefined && { delivery }),
@@ -134,8 +145,8 @@ export function problemOf(error: unknown): Problem {
   });
 }
 
-export function problemResponse(error: unknown): Response {
-  const body = problemOf(error);
+export function problemResponse(error: unknown, knowsServers = false): Response {
+  const body = problemOf(error, knowsServers);
   const headers = new Headers(error instanceof Refusal ? error.headers : {});
   headers.set('content-type', 'application/problem+json');
   if (body.status === 429 || body.status === 503) {
@@ -143,6 +154,12 @@ export function problemResponse(error: unknown): Response {
     headers.set('retry-after', String(Math.max(1, seconds)));
   }
   return new Response(JSON.stringify(body), { status: body.status, headers });
+}
+
+function detailOf(error: McpFleetError, knowsServers: boolean): string {
+  if (error instanceof UnknownServerError && !knowsServers)
+    return `No server ${quoted(String(error.server))}`;
+  return error.message;
 }
 
 function problem(status: number, code: string, detail: string, more: Partial<Problem> | false = {}): Problem {

@@ -1,9 +1,11 @@
 import { Hono } from 'hono';
 import { getPath } from 'hono/utils/url';
+import { UnknownServerError } from '../core/errors.js';
 import type { McpManager } from '../manager/mcp-manager.js';
 import { authorized } from './authorization.js';
+import { mountOf, withoutBase } from './mount.js';
 import { type RestAction, type RestHandlerOptions, type RestSettings, restSettings } from './options.js';
-import { checkOrigin, corsHeaders, preflightHeaders } from './origin-gate.js';
+import { OriginGate, preflightHeaders } from './origin-gate.js';
 import { problemResponse, Refusal } from './problem.js';
 import { readJson } from './request-body.js';
 import { checkedFields, queryOf } from './request-fields.js';
@@ -42,11 +44,12 @@ export function createRestHandler(
   options: RestHandlerOptions,
 ): (request: Request) => Promise<Response> {
   const settings = restSettings(manager, options);
+  const gate = new OriginGate(settings);
   const app = application(routesOf(manager, settings), settings);
   return async (request) => {
     let response: Response;
     try {
-      checkOrigin(request, settings.allowedOrigins);
+      gate.check(request);
       checkEncoding(new URL(request.url));
       response = await app.fetch(request);
     } catch (error) {
@@ -55,7 +58,7 @@ export function createRestHandler(
     for (const [name, value] of Object.entries(SAFE_HEADERS)) {
       if (!response.headers.has(name)) response.headers.set(name, value);
     }
-    for (const [name, value] of Object.entries(corsHeaders(request, settings.allowedOrigins))) {
+    for (const [name, value] of Object.entries(gate.corsHeaders(request))) {
       response.headers.set(name, value);
     }
     return response;
@@ -93,6 +96,8 @@ function application(routes: readonly Route[], settings: RestSettings): Hono {
       throw new Refusal('METHOD_NOT_ALLOWED', `Allowed here: ${allow}`, { headers: { allow } });
     });
   }
+  // Whoever opens the mount, or the page with a slash, wants to read.
+  for (const place of ['/', '/docs/']) app.get(place, ({ req }) => toDocs(req.raw, settings));
   app.notFound(() => problemResponse(new Refusal('NOT_FOUND', 'There is nothing here')));
   app.onError((error) => problemResponse(error));
   return app;
@@ -120,9 +125,20 @@ async function answer(
     for (const target of distinct(route.targets(body))) await may(target);
   }
   const { signal } = request;
-  const given = await whilePresent(signal, () => route.handle({ parameters, query, body, request, signal }));
-  if (given instanceof Response) return given;
-  return Response.json(given.json, { status: given.status });
+  try {
+    const given = await whilePresent(signal, () =>
+      route.handle({ parameters, query, body, request, signal }),
+    );
+    if (given instanceof Response) return given;
+    return Response.json(given.json, { status: given.status });
+  } catch (error) {
+    if (!(error instanceof UnknownServerError)) throw error;
+    const mayReadAll = authorized(request, { kind: 'read' }, settings).then(
+      () => true,
+      () => false,
+    );
+    return problemResponse(error, await mayReadAll);
+  }
 }
 
 /** Work that was aborted fails with the signal's own reason, which says nothing to anybody. */
@@ -145,8 +161,8 @@ function methodsAt(routes: readonly Route[], place: string): string[] {
   return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'];
 }
 
-function withoutBase(path: string, basePath: string): string {
-  return basePath !== '' && path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
+function toDocs(request: Request, { basePath }: RestSettings): Response {
+  return new Response(null, { status: 302, headers: { location: `${mountOf(request, basePath)}/docs` } });
 }
 
 /** What cannot be decoded would be read in one way here and in another elsewhere. @throws {Refusal} 400 */

@@ -11,6 +11,9 @@ export const serverName = text.describe('Name of a server');
 /** JSON of the protocol, which passes as it is. */
 export const json = z.record(z.string(), z.unknown(), { error: OBJECT });
 
+/** Of a query. */
+export const flag = z.enum(['true', 'false'], { error: 'expected true or false' }).optional();
+
 /** A strict object: what is not in its shape is refused. */
 export function fields<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape, { error: OBJECT });
@@ -31,6 +34,10 @@ export const snapshotSchema = z.object({
   since: z.string().describe('ISO 8601'),
   last_ok_at: z.string().optional().describe('ISO 8601'),
   token_expires_at: z.string().optional().describe('ISO 8601'),
+  truncated: z
+    .array(z.enum(['tools', 'resources', 'resourceTemplates', 'prompts']))
+    .optional()
+    .describe('Lists of which only a part could be read'),
   last_error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 
@@ -38,6 +45,11 @@ export const fleetStatusSchema = z.enum(['ready', 'degraded', 'down', 'idle', 'c
 
 /** By name of the server. */
 export const errorsSchema = z.record(z.string(), problemSchema).describe('By name of the server');
+
+export const truncatedSchema = z
+  .array(z.string())
+  .optional()
+  .describe('Servers of which only a part could be read');
 
 /** Entries of each server, by its name. */
 export function byServer(entry: string) {

@@ -15,6 +15,8 @@ beforeAll(async () => {
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      // As a name server does whose owner wants a page of his to be one of this machine.
+      '--host-resolver-rules=MAP evil.example 127.0.0.1',
     ],
   });
 });
@@ -33,7 +35,7 @@ async function newPage(): Promise<{ page: Page; problems: string[]; requested: s
   return { page, problems, requested };
 }
 
-async function serve(options: { authorization?: string } = {}) {
+async function serve(options: { authorization?: string; asksNobody?: boolean } = {}) {
   const shop = fakeServer((server) => {
     server.registerTool(
       'greet',
@@ -43,13 +45,21 @@ async function serve(options: { authorization?: string } = {}) {
   });
   const manager = new McpManager({ servers: { shop: shop.config } });
   const handler = createRestHandler(manager, {
-    authorize: (request, { kind }) =>
-      options.authorization === undefined ||
-      request.headers.get('authorization') === options.authorization ||
-      (kind === 'read' && new URL(request.url).pathname === '/mcp/docs'),
+    authorize: options.asksNobody
+      ? 'allow-all'
+      : (request) =>
+          options.authorization === undefined ||
+          request.headers.get('authorization') === options.authorization,
     basePath: '/mcp',
   });
-  const loopback = await listenOnLoopback(createServer(toNodeListener(handler)));
+  const door = toNodeListener(handler);
+  const loopback = await listenOnLoopback(
+    createServer((request, response) => {
+      // What a page had before its name came to lead to the door: its own origin.
+      if (request.url === '/mcp/attack') response.setHeader('content-type', 'text/html').end('<p>evil</p>');
+      else door(request, response);
+    }),
+  );
   onTestFinished(async () => {
     await manager.close();
     await shop.close();
@@ -137,5 +147,21 @@ describe('the page', () => {
       return settled.map((one) => (one.status === 'fulfilled' ? one.value : 'refused'));
     }, `http://127.0.0.1:${port}/mcp`);
     expect(outcome).toEqual(['refused', 'refused', 'refused']);
+  });
+
+  test('and its data are not to be read by a page whose name was made to lead here', async () => {
+    const { port, shop } = await serve({ asksNobody: true });
+    const { page } = await newPage();
+    await page.goto(`http://evil.example:${port}/mcp/attack`);
+    const statuses = await page.evaluate(async () => {
+      const paths = ['servers', 'tools', 'events', 'openapi.json', 'health', 'servers/status?probe=true'];
+      const reads = paths.map(async (path) => (await fetch(path)).status);
+      const call = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+      return Promise.all([...reads, fetch('tools/call', call).then(({ status }) => status)]);
+    });
+    expect(statuses).toEqual(new Array(7).fill(403));
+    expect(shop.calls).toEqual([]);
+    expect((await page.goto(`http://localhost:${port}/mcp/`))?.status()).toBe(200);
+    await page.getByText('live').waitFor();
   });
 });

@@ -3,11 +3,15 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { promisify } from 'node:util';
+import compression from 'compression';
 import express from 'express';
 import fastify, { type FastifyInstance } from 'fastify';
+import helmet from 'helmet';
 import { Hono } from 'hono';
 import Koa from 'koa';
-import { createRestHandler, toNodeListener } from 'mcp-fleet/rest';
+import bodyParser from 'koa-bodyparser';
+import koaMount from 'koa-mount';
+import { createRestHandler, toFastifyHandler, toKoaMiddleware, toNodeListener } from 'mcp-fleet/rest';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { listenOnLoopback } from '../fixtures/loopback.js';
 import { answerCheck, EVERY_ROUTE, openApiOf, type RestDoor, restDoor } from '../fixtures/rest-door.js';
@@ -41,20 +45,16 @@ const MOUNTS: Record<string, Mount> = {
   'Express 5, not mounted': (handler) => listening(express().use(toNodeListener(handler))),
   'Express 5 behind express.json()': (handler) =>
     listening(express().use(express.json()).use('/mcp', toNodeListener(handler))),
+  'Express 5 behind compression() and helmet()': (handler) =>
+    listening(express().use(compression(), helmet(), express.json()).use('/mcp', toNodeListener(handler))),
   'Fastify 5 behind its parser': (handler) =>
-    listeningFastify((app) => {
-      const listener = toNodeListener(handler);
-      app.all('/mcp/*', (request, reply) => {
-        reply.hijack();
-        listener(Object.assign(request.raw, { body: request.body }), reply.raw);
-      });
-    }),
+    listeningFastify((app) => void app.all('/mcp*', toFastifyHandler(handler))),
   'Fastify 5 without a parser': (handler) =>
     listeningFastify((app) => {
       const listener = toNodeListener(handler);
       app.removeAllContentTypeParsers();
       app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-      app.all('/mcp/*', (request, reply) => {
+      app.all('/mcp*', (request, reply) => {
         reply.hijack();
         listener(request.raw, reply.raw);
       });
@@ -67,6 +67,15 @@ const MOUNTS: Record<string, Mount> = {
     });
     return listening(app.callback());
   },
+  'Koa 3 behind koa-bodyparser': (handler) =>
+    listening(new Koa().use(bodyParser()).use(toKoaMiddleware(handler)).callback()),
+  'Koa 3, mounted by koa-mount': (handler) =>
+    listening(
+      new Koa()
+        .use(bodyParser())
+        .use(koaMount('/mcp', toKoaMiddleware(handler)))
+        .callback(),
+    ),
   Hono: (handler) => {
     const app = new Hono().all('/mcp/*', (context) => handler(context.req.raw));
     return listening(toNodeListener(async (request) => app.fetch(request)));
@@ -98,14 +107,24 @@ describe.each(Object.entries(MOUNTS))('in %s', (_name, mount) => {
           headers: { 'content-type': 'application/json' },
         }),
       });
-      // Of the fleet one server is never there, which the health tells by then.
-      expect(response.status, `${method} ${path}`).toBe(path === '/health' ? 503 : status);
+      expect(response.status, `${method} ${path}`).toBe(status);
       const type = response.headers.get('content-type') ?? '';
       if (type === 'text/event-stream') leaving.abort();
       else
         check(method, path, response, type.includes('json') ? await response.json() : await response.text());
       expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     }
+  });
+
+  test('the mount leads to the page, which may run its own script, and the document says where it is', async () => {
+    const base = await start();
+    const page = await fetch(base);
+    expect([page.url, page.status]).toEqual([`${base}/docs`, 200]);
+    // Of two policies a browser applies both.
+    const policies = (page.headers.get('content-security-policy') ?? '').split(',');
+    expect(policies).toEqual([expect.stringContaining("script-src 'sha256-")]);
+    const { servers } = (await (await fetch(`${base}/openapi.json`)).json()) as { servers: unknown };
+    expect(servers).toEqual([{ url: '/mcp' }]);
   });
 
   test('a client that goes away takes its call along', async () => {

@@ -16,7 +16,12 @@ export function eventRoutes(manager: McpManager): Route[] {
         // A stream that nobody reads would never end.
         const body = request.method === 'HEAD' ? null : hub.open(server);
         // Proxies such as nginx would otherwise collect events before they pass them on.
-        const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
+        const headers = {
+          'content-type': 'text/event-stream',
+          // Middleware that compresses would keep events back, too (RFC 9111 section 5.2.2.6).
+          'cache-control': 'no-store, no-transform',
+          'x-accel-buffering': 'no',
+        };
         return new Response(body, { headers });
       },
     }),

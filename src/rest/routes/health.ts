@@ -1,19 +1,25 @@
 import { z } from 'zod';
 import type { McpManager } from '../../manager/mcp-manager.js';
 import { ok, type Route, route } from '../route.js';
-import { fleetStatusSchema } from '../schemas.js';
+import { fields, flag, fleetStatusSchema } from '../schemas.js';
 
 export const healthSchema = z.object({ status: fleetStatusSchema });
+
+const strictQuery = fields({ strict: flag.describe('503 unless every server is ready or idle') });
 
 export function healthRoutes(manager: McpManager): Route[] {
   return [
     route('GET /health', {
       kind: 'none',
-      summary: 'Tells whether every server is ready or idle',
+      summary: 'Tells whether any server is of use; with strict, whether every server is',
+      query: strictQuery,
       answers: { 200: healthSchema, 503: healthSchema },
-      handle() {
+      handle({ query: { strict } }) {
         const { status } = manager.snapshot();
-        return ok({ status }, status === 'ready' || status === 'idle' ? 200 : 503);
+        // One sick server must not take the whole service out of rotation.
+        const isWell =
+          status === 'ready' || status === 'idle' || (status === 'degraded' && strict !== 'true');
+        return ok({ status }, isWell ? 200 : 503);
       },
     }),
   ];

@@ -2,10 +2,23 @@ import { z } from 'zod';
 import type { McpManager } from '../../manager/mcp-manager.js';
 import { entriesByServer, errorsReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
-import { byServer, errorsSchema, fields, resultSchema, serverName, serverQuery, text } from '../schemas.js';
+import {
+  byServer,
+  errorsSchema,
+  fields,
+  resultSchema,
+  serverName,
+  serverQuery,
+  text,
+  truncatedSchema,
+} from '../schemas.js';
 import { askedServers, selectionOf } from '../server-selection.js';
 
-export const promptsSchema = z.object({ prompts: byServer('prompt'), errors: errorsSchema });
+export const promptsSchema = z.object({
+  prompts: byServer('prompt'),
+  errors: errorsSchema,
+  truncated: truncatedSchema,
+});
 export const promptGetSchema = fields({
   server_name: serverName,
   prompt_name: text,
@@ -22,9 +35,9 @@ export function promptRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: promptsSchema },
       async handle(input) {
-        const { prompts, failed } = await manager.listPrompts(selectionOf(input));
+        const { prompts, failed, ...rest } = await manager.listPrompts(selectionOf(input));
         const lists = entriesByServer(prompts, askedServers(manager, input), failed);
-        return ok({ prompts: lists, errors: errorsReport(failed) });
+        return ok({ prompts: lists, errors: errorsReport(failed), ...rest });
       },
     }),
     route('POST /prompts/get', {

@@ -2,13 +2,27 @@ import { z } from 'zod';
 import type { McpManager } from '../../manager/mcp-manager.js';
 import { entriesByServer, errorsReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
-import { byServer, errorsSchema, fields, resultSchema, serverName, serverQuery, text } from '../schemas.js';
+import {
+  byServer,
+  errorsSchema,
+  fields,
+  resultSchema,
+  serverName,
+  serverQuery,
+  text,
+  truncatedSchema,
+} from '../schemas.js';
 import { askedServers, selectionOf } from '../server-selection.js';
 
-export const resourcesSchema = z.object({ resources: byServer('resource'), errors: errorsSchema });
+export const resourcesSchema = z.object({
+  resources: byServer('resource'),
+  errors: errorsSchema,
+  truncated: truncatedSchema,
+});
 export const resourceTemplatesSchema = z.object({
   resource_templates: byServer('template'),
   errors: errorsSchema,
+  truncated: truncatedSchema,
 });
 export const resourceReadSchema = fields({ server_name: serverName, resource_uri: text });
 
@@ -20,9 +34,9 @@ export function resourceRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: resourcesSchema },
       async handle(input) {
-        const { resources, failed } = await manager.listResources(selectionOf(input));
+        const { resources, failed, ...rest } = await manager.listResources(selectionOf(input));
         const lists = entriesByServer(resources, askedServers(manager, input), failed);
-        return ok({ resources: lists, errors: errorsReport(failed) });
+        return ok({ resources: lists, errors: errorsReport(failed), ...rest });
       },
     }),
     route('GET /resources/templates', {
@@ -31,9 +45,11 @@ export function resourceRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: resourceTemplatesSchema },
       async handle(input) {
-        const { resourceTemplates, failed } = await manager.listResourceTemplates(selectionOf(input));
+        const { resourceTemplates, failed, ...rest } = await manager.listResourceTemplates(
+          selectionOf(input),
+        );
         const lists = entriesByServer(resourceTemplates, askedServers(manager, input), failed);
-        return ok({ resource_templates: lists, errors: errorsReport(failed) });
+        return ok({ resource_templates: lists, errors: errorsReport(failed), ...rest });
       },
     }),
     route('POST /resources/read', {

@@ -8,7 +8,7 @@ import type { RestSettings } from '../options.js';
 import { Refusal } from '../problem.js';
 import { snapshotReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
-import { fields, fleetStatusSchema, snapshotSchema } from '../schemas.js';
+import { fields, flag, fleetStatusSchema, snapshotSchema } from '../schemas.js';
 import { newServerSchema, presetServerSchema, serverEntry } from '../server-entry.js';
 
 const PROBE_TIMEOUT_MS = 5_000;
@@ -22,13 +22,7 @@ export const serversStatusSchema = z.object({
   servers: z.record(z.string(), snapshotSchema),
 });
 
-const PROBE = 'expected true or false';
-const probeQuery = fields({
-  probe: z
-    .enum(['true', 'false'], { error: PROBE })
-    .optional()
-    .describe('true: ask every server first whether it answers'),
-});
+const probeQuery = fields({ probe: flag.describe('true: ask every server first whether it answers') });
 
 export function serverRoutes(manager: McpManager, settings: RestSettings): Route[] {
   const guard = addressGuard(settings);

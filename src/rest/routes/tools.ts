@@ -13,6 +13,7 @@ import {
   serverName,
   serverQuery,
   text,
+  truncatedSchema,
 } from '../schemas.js';
 import { askedServers, selectionOf } from '../server-selection.js';
 
@@ -32,7 +33,11 @@ export const batchSchema = fields({
   calls: z.array(toolCallSchema, { error: BATCH }).min(1, { error: BATCH }).max(MAX_BATCH, { error: BATCH }),
 });
 
-export const toolsSchema = z.object({ tools: byServer('tool'), errors: errorsSchema });
+export const toolsSchema = z.object({
+  tools: byServer('tool'),
+  errors: errorsSchema,
+  truncated: truncatedSchema,
+});
 export const batchResultSchema = z.object({
   results: z
     .array(
@@ -52,10 +57,10 @@ export function toolRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: toolsSchema },
       async handle(input) {
-        const { tools, failed } = await manager.listTools(selectionOf(input));
+        const { tools, failed, ...rest } = await manager.listTools(selectionOf(input));
         const own = tools.map(({ toolName, ...tool }) => ({ ...tool, name: toolName }));
         const lists = entriesByServer(own, askedServers(manager, input), failed);
-        return ok({ tools: lists, errors: errorsReport(failed) });
+        return ok({ tools: lists, errors: errorsReport(failed), ...rest });
       },
     }),
     route('POST /tools/call', {

@@ -6,7 +6,7 @@ import { EVERY_ROUTE, type RestDoor, type RestRequest, restDoor } from '../../fi
 let door: RestDoor | undefined;
 afterEach(() => door?.[Symbol.asyncDispose]());
 
-const guarded = EVERY_ROUTE.filter(({ path }) => path !== '/health');
+const guarded = EVERY_ROUTE.filter(({ path }) => path !== '/health' && path !== '/docs');
 const hang = () => new Promise<boolean>(() => {});
 
 describe('options', () => {
@@ -24,6 +24,7 @@ describe('options', () => {
     ['maxBodyBytes', { authorize: 'allow-all', maxBodyBytes: 0 }],
     ['maxServers', { authorize: 'allow-all', maxServers: 0 }],
     ['bodyTimeoutMs', { authorize: 'allow-all', bodyTimeoutMs: -1 }],
+    ['hosts.0', { authorize: 'allow-all', hosts: ['https://a.example'] }],
     ['allowedHosts.0', { authorize: 'allow-all', allowedHosts: ['http://a.example'] }],
     ['allowedOrigins.0', { authorize: 'allow-all', allowedOrigins: ['https://a.example/'] }],
     ['allowedOrigins.0', { authorize: 'allow-all', allowedOrigins: ['*'] }],
@@ -70,6 +71,35 @@ test.each(guarded)('true lets $method $path in', async (request) => {
   expect((await door.ask(request)).status).toBe(request.status ?? 200);
 });
 
+describe('the names of other servers', () => {
+  const onlyGone: RestHandlerOptions['authorize'] = (_request, { server }) => server === 'gone';
+
+  test.each([
+    ['GET', '/servers/gone', undefined],
+    ['GET', '/tools?server_name=gone', undefined],
+    ['GET', '/events?server_name=gone', undefined],
+    ['DELETE', '/servers/gone', undefined],
+  ])('are not the hint of %s %s for who may not read them', async (method, path, body) => {
+    door = await restDoor({ authorize: onlyGone });
+    await door.manager.removeServer('gone');
+    const { status, json } = await door.ask({ method, path, body });
+    expect([status, json.detail]).toEqual([404, 'No server "gone"']);
+  });
+
+  test('are one for who may', async () => {
+    door = await restDoor({ authorize: () => true });
+    const { json } = await door.ask({ method: 'GET', path: '/servers/mat' });
+    expect(json.detail).toContain('nearest: math');
+  });
+
+  test('are none of the results of a batch', async () => {
+    door = await restDoor({ authorize: (_request, { server }) => server === undefined || server === 'mat' });
+    const calls = [{ server_name: 'mat', tool_name: 'add' }];
+    const { json } = await door.ask({ method: 'POST', path: '/tools/batch', body: { calls } });
+    expect(json.results).toMatchObject([{ success: false, error: { detail: 'No server "mat"' } }]);
+  });
+});
+
 describe('what authorize is told', () => {
   async function toldOf(request: RestRequest): Promise<RestAction[]> {
     const actions: RestAction[] = [];
@@ -97,6 +127,7 @@ describe('what authorize is told', () => {
     [pick('POST', '/oauth/refresh'), [{ kind: 'admin' }]],
     [pick('GET', '/events'), [{ kind: 'read' }]],
     [pick('GET', '/health'), []],
+    [pick('GET', '/docs'), []],
   ])('%j', async (request, actions) => expect(await toldOf(request)).toEqual(actions));
 
   test('of a batch each tool once, and one that is not allowed keeps all from running', async () => {

@@ -95,6 +95,26 @@ test('the filter leaves one server, and the news of it', async () => {
   await stream.cancel();
 });
 
+test('the filter leaves the names of others out, where one event tells of several', async () => {
+  const stream = await listen('?server_name=math');
+  const all = await listen();
+  const { math } = door;
+  await door.manager.setServers({
+    math: { ...math.config, callTimeoutMs: 1_000 },
+    secret: { url: 'https://secret.example/mcp' },
+  });
+  const servers = async (from: Stream) => {
+    for (;;) {
+      const { name, data } = parsed(await from.next());
+      if (name === 'servers') return data;
+    }
+  };
+  expect(await servers(stream)).toEqual({ added: [], updated: ['math'], removed: [] });
+  expect(await servers(all)).toEqual({ added: ['secret'], updated: ['math'], removed: ['gone'] });
+  await stream.cancel();
+  await all.cancel();
+});
+
 test('heartbeats come while nothing happens', async () => {
   vi.useFakeTimers();
   const stream = await listen();
@@ -107,11 +127,11 @@ test('heartbeats come while nothing happens', async () => {
 test('the last reader that goes takes the listening with it', async () => {
   const on = vi.spyOn(door.manager, 'on');
   const [first, second] = [await listen(), await listen()];
-  expect(listeners(on)).toBe(9);
+  expect(listeners(on)).toBe(10);
   await first.cancel();
   await second.cancel();
   await listen().then((third) => third.cancel());
-  expect(listeners(on)).toBe(18);
+  expect(listeners(on)).toBe(20);
 });
 
 test('the stream ends when the manager has closed', async () => {

@@ -25,6 +25,20 @@ describe('the OpenAPI document', () => {
     expect(described.sort()).toEqual([...new Set(known)].sort());
   });
 
+  test('names how callers prove who they are, where somebody asks', async () => {
+    await using guarded = await restDoor({ authorize: () => true });
+    const { json } = await guarded.ask({ method: 'GET', path: '/openapi.json' });
+    expect(await new Validator().validate(json)).toEqual({ valid: true });
+    expect(json.components.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'bearer' });
+    expect(json.security).toEqual([{ bearer: [] }]);
+    expect(json.paths['/health'].get.security).toEqual([]);
+    expect(json.paths['/docs'].get.security).toEqual([]);
+    expect(json.paths['/tools'].get).not.toHaveProperty('security');
+    const open = (await openApiOf(new McpManager())) as unknown as Record<string, object>;
+    expect(open).not.toHaveProperty('security');
+    expect(open.components).not.toHaveProperty('securitySchemes');
+  });
+
   test('names the base path, and what a body is made of', async () => {
     await using door = await restDoor({ basePath: '/mcp' });
     const { json } = await door.ask({ method: 'GET', path: '/openapi.json' });

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type RestDoor, restDoor } from '../../fixtures/rest-door.js';
+import { EVERY_ROUTE, type RestDoor, restDoor } from '../../fixtures/rest-door.js';
 
 const APP = 'https://app.example.com';
 
 let door: RestDoor;
 beforeEach(async () => {
-  door = await restDoor({ allowedOrigins: [APP] });
+  door = await restDoor({ allowedOrigins: [APP], hosts: ['fleet.example.com'] });
 });
 afterEach(() => door[Symbol.asyncDispose]());
 
@@ -22,14 +22,55 @@ async function send(
 }
 
 describe('a program', () => {
-  test.each(['http://localhost', 'http://127.0.0.1:8000', 'https://fleet.example.com'])(
+  const program = async (door: RestDoor, at: string) => {
+    const headers = { 'content-type': 'application/json' };
+    const post = new Request(`${at}/tools/call`, { method: 'POST', headers, body: call });
+    const answers = [await door.handler(post), await door.handler(new Request(`${at}/servers`))];
+    return answers.map(({ status }) => status);
+  };
+
+  test.each(['http://localhost', 'http://127.0.0.1:8000', 'http://10.1.2.3', 'https://app.example.com'])(
     'may call at %s',
-    async (at) => {
-      const headers = { 'content-type': 'application/json' };
-      expect((await send(`${at}/tools/call`, 'POST', headers, call)).status).toBe(200);
-      expect((await send(`${at}/servers`, 'GET', {})).status).toBe(200);
-    },
+    async (at) => expect(await program(door, at)).toEqual([200, 200]),
   );
+
+  test('may call at any name where authorize asks who it is', async () => {
+    await using asking = await restDoor({ authorize: () => true });
+    expect(await program(asking, 'https://fleet.example.com')).toEqual([200, 200]);
+  });
+
+  test('may call at names that are listed, and then at no others', async () => {
+    for (const authorize of ['allow-all', () => true] as const) {
+      await using listed = await restDoor({ authorize, hosts: ['fleet:8000', '*.example.com'] });
+      for (const at of ['http://fleet:8000', 'https://fleet.example.com', 'http://[::1]:8000'])
+        expect(await program(listed, at)).toEqual([200, 200]);
+      for (const at of ['http://fleet', 'https://example.com', 'http://evil.example'])
+        expect(await program(listed, at)).toEqual([403, 403]);
+    }
+  });
+});
+
+/** What a browser sends for a page whose name was made to lead here: neither Origin nor Sec-Fetch-Site. */
+describe('a rebound page', () => {
+  const NAMES = [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'localhost.',
+    'localhosts',
+    'app.example.com.evil.example',
+  ];
+
+  test.each(NAMES)('at %s reads nothing of a door that asks nobody who he is', async (name) => {
+    for (const { method, path, body } of EVERY_ROUTE) {
+      const init = body === undefined ? {} : { body: JSON.stringify(body) };
+      const response = await send(`http://${name}:8000${path}`, method, {}, init.body);
+      expect([path, response.status]).toEqual([path, 403]);
+      expect(await response.json()).toMatchObject({ code: 'HOST_NOT_ALLOWED' });
+    }
+    expect((await send(`http://${name}:8000/`, 'GET', {})).status).toBe(403);
+    expect(door.math.calls).toEqual([]);
+  });
 });
 
 describe('a page', () => {

@@ -17,7 +17,7 @@ const post = (path: string, body: unknown) => door.ask({ method: 'POST', path, b
 test.each(EVERY_ROUTE)('$method $path answers as it is described', async (request) => {
   const { status, headers } = await door.ask(request);
   expect(status).toBe(request.status ?? 200);
-  expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('cache-control')).toMatch(/^no-store/);
   expect(headers.get('x-content-type-options')).toBe('nosniff');
 });
 
@@ -285,12 +285,28 @@ test('tokens are refreshed, of all servers or of one', async () => {
   expect((await post('/oauth/refresh', { server_name: 'nobody' })).status).toBe(404);
 });
 
+describe('a list of which only a part could be read', () => {
+  test.each([
+    ['/tools', 'listTools', 'tools'],
+    ['/resources', 'listResources', 'resources'],
+    ['/resources/templates', 'listResourceTemplates', 'resourceTemplates'],
+    ['/prompts', 'listPrompts', 'prompts'],
+  ] as const)('says so: %s', async (path, list, key) => {
+    const report = { [key]: [], failed: [], truncated: ['math'] };
+    vi.spyOn(door.manager, list).mockResolvedValue(report as never);
+    expect(await get(path)).toMatchObject({ status: 200, json: { truncated: ['math'] } });
+  });
+});
+
 describe('health', () => {
-  test('is fine while every server is ready or idle, and tells nothing else', async () => {
+  test('is fine while any server is of use, and tells nothing else', async () => {
     expect(await get('/health')).toMatchObject({ status: 200, json: { status: 'idle' } });
     await door.manager.connect();
     const { status, json, headers } = await get('/health');
-    expect([status, json]).toEqual([503, { status: 'degraded' }]);
+    expect([status, json]).toEqual([200, { status: 'degraded' }]);
+    expect(await get('/health?strict=false')).toMatchObject({ status: 200, json: { status: 'degraded' } });
+    expect(await get('/health?strict=true')).toMatchObject({ status: 503, json: { status: 'degraded' } });
+    expect(await get('/health?strict=yes')).toMatchObject({ status: 400, json: { path: 'strict' } });
     expect(headers.get('content-type')).toBe('application/json');
     await door.manager.close();
     expect(await get('/health')).toMatchObject({ status: 503, json: { status: 'closed' } });
@@ -321,12 +337,25 @@ describe('paths', () => {
     ['/tools?servername=math', 400],
     ['/servers?x', 400],
     ['/health?x=1', 400],
-    ['/', 404],
+    ['/docs/x', 404],
     ['//servers', 404],
     ['/Servers', 404],
     ['/servers/math/tools', 404],
     ['/__proto__', 404],
   ])('GET %s is %d', async (path, status) => expect((await get(path)).status).toBe(status));
+
+  test.each([
+    ['', '/', '/docs'],
+    ['', '/docs/', '/docs'],
+    ['/mcp', '/mcp', '/mcp/docs'],
+    ['/mcp', '/mcp/', '/mcp/docs'],
+    ['/mcp', '/mcp/docs/', '/mcp/docs'],
+  ])('with the base path %j, %s leads to %s', async (basePath, path, to) => {
+    await using mounted = await restDoor({ basePath, authorize: () => false });
+    const { status, headers } = await mounted.handler(new Request(`http://localhost${path}`));
+    expect([status, headers.get('location')]).toEqual([302, to]);
+    expect((await mounted.handler(new Request(`http://localhost${to}`))).status).toBe(200);
+  });
 
   test('a base path is taken off where it is there', async () => {
     await using mounted = await restDoor({ basePath: '/api/mcp' });

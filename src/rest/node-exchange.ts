@@ -1,56 +1,55 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { mountedAt } from './mount.js';
 import { problemResponse, Refusal } from './problem.js';
 
 /** How long what is left of an unwanted body may go on arriving after the answer. */
 const LINGER_MS = 2_000;
 
-/**
- * For `http.createServer`, Express, Fastify, Koa, Connect: turns Node's request into a web-standard one, and the
- * response back.
- *
- * Where a body parser has read the body already, its result is taken from `request.body`, as Express leaves it
- * there. Others keep it elsewhere: `Object.assign(request.raw, { body: request.body })` for Fastify. When the client
- * goes away, the signal of the request aborts.
- */
-export function toNodeListener(
-  handler: (request: Request) => Promise<Response>,
-): (request: IncomingMessage, response: ServerResponse) => void {
-  return (incoming, outgoing) => {
-    const gone = new AbortController();
-    outgoing.once('close', () => {
-      if (!outgoing.writableFinished) gone.abort(new DOMException('The client is gone', 'AbortError'));
-    });
-    // A client may break the connection at any time; `close` comes after it.
-    outgoing.on('error', () => {});
-    respond(handler, incoming, gone.signal).then(
-      (response) => write(response, incoming, outgoing),
-      (error) => write(problemResponse(error), incoming, outgoing),
-    );
-  };
+/** A request of Node, and what the framework that it came through knows of it. */
+export interface NodeExchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  /** What a body parser made of the body; `undefined` where none did. */
+  readonly body: unknown;
+  /** What the framework took off the URL. */
+  readonly mount: string;
 }
 
-async function respond(
-  handler: (request: Request) => Promise<Response>,
-  incoming: IncomingMessage,
-  signal: AbortSignal,
-): Promise<Response> {
-  return handler(webRequest(incoming, signal));
+/** Answers it by `handler`, sooner or later. */
+export function respond(handler: (request: Request) => Promise<Response>, exchange: NodeExchange): void {
+  const { incoming, outgoing } = exchange;
+  const gone = new AbortController();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort(new DOMException('The client is gone', 'AbortError'));
+  });
+  // A client may break the connection at any time; `close` comes after it.
+  outgoing.on('error', () => {});
+  const answer = async () => handler(webRequest(exchange, gone.signal));
+  answer().then(
+    (response) => write(response, incoming, outgoing),
+    (error) => write(problemResponse(error), incoming, outgoing),
+  );
+}
+
+/** Express and Koa leave what was parsed in `body`; some platforms leave the bytes in `rawBody`. */
+export function parsedBody(request: object): unknown {
+  const { body, rawBody } = request as { body?: unknown; rawBody?: unknown };
+  return rawBody ?? body ?? undefined;
 }
 
 /** @throws {Refusal} 400 for what has no web-standard form, such as a method that `fetch` forbids. */
-function webRequest(incoming: IncomingMessage, signal: AbortSignal): Request {
+function webRequest(exchange: NodeExchange, signal: AbortSignal): Request {
+  const { incoming, mount } = exchange;
   const { method = 'GET' } = incoming;
-  const body = method === 'GET' || method === 'HEAD' ? null : bodyOf(incoming);
+  const body = method === 'GET' || method === 'HEAD' ? null : bodyOf(exchange);
   try {
-    return new Request(urlOf(incoming), {
-      method,
-      headers: headersOf(incoming),
-      body,
-      signal,
-      duplex: 'half',
-    });
+    const headers = headersOf(incoming);
+    // What a parser has read is no longer compressed.
+    if (incoming.readableDidRead) headers.delete('content-encoding');
+    const request = new Request(urlOf(incoming), { method, headers, body, signal, duplex: 'half' });
+    return mountedAt(request, mount);
   } catch {
     throw new Refusal('INVALID_REQUEST', 'The request line or a header is not usable');
   }
@@ -60,7 +59,8 @@ function urlOf({ url = '/', headers, socket }: IncomingMessage): string {
   const scheme = (socket as Partial<TLSSocket>).encrypted ? 'https' : 'http';
   // RFC 9112 section 3.2: a path, or the whole URL, or * for OPTIONS.
   const path = url.startsWith('/') ? url : URL.canParse(url) ? pathOf(new URL(url)) : '/';
-  const host = new URL(`${scheme}://${headers.host ?? 'localhost'}`);
+  // HTTP/2 has the host in a field of its own (RFC 9113 section 8.3.1).
+  const host = new URL(`${scheme}://${headers.host ?? headers[':authority'] ?? 'localhost'}`);
   return `${host.origin}${path}`;
 }
 
@@ -80,14 +80,17 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 
 type Body = NonNullable<RequestInit['body']>;
 
-function bodyOf(incoming: IncomingMessage): Body | null {
-  const { body } = incoming as { body?: unknown };
+function bodyOf({ incoming, body }: NodeExchange): Body | null {
   const { headers } = incoming;
   const expected = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (!expected) return null;
   if (!incoming.readableDidRead) return streamOf(incoming);
   if (body === undefined)
-    throw new Refusal('INTERNAL', 'The body was read before, and is not in request.body');
+    throw new Refusal(
+      'INTERNAL',
+      'The body was read before, and is not in request.body; put it there, or ' +
+        'use toKoaMiddleware or toFastifyHandler',
+    );
   return typeof body === 'string' || body instanceof Uint8Array ? (body as Body) : JSON.stringify(body);
 }
 
@@ -116,7 +119,11 @@ function write(response: Response, incoming: IncomingMessage, outgoing: ServerRe
     return;
   }
   outgoing.statusCode = response.status;
-  for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
+  for (const [name, value] of response.headers) {
+    // Our policy instead of one for all pages of the host: of two, a browser applies both.
+    if (name === 'vary' || name === 'set-cookie') outgoing.appendHeader(name, value);
+    else outgoing.setHeader(name, value);
+  }
   outgoing.once('finish', () => endUnwantedBody(incoming));
   if (response.body === null) {
     outgoing.end();
