@@ -23,7 +23,7 @@ import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.j
 import { asFleetError, McpFleetError, ofServer, RemoteError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
 import type { StopSignal } from '../core/stop-signal.js';
-import { loggable, type TextExit } from '../core/text-exit.js';
+import { loggable, TEXT_EXIT, type TextExit } from '../core/text-exit.js';
 import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
 import { ServerAccess } from './access.js';
 import { checkCallOptions, checkToolCall } from './call-checks.js';
@@ -175,7 +175,7 @@ export class McpClient implements AsyncDisposable {
       session: this.#link.connection.lastSession,
       configuredTransport: type === 'auto' ? 'http' : type,
       tools: this.#catalog.lastCount('tools'),
-      truncated: LIST_KINDS.filter((kind) => this.truncation(kind) !== undefined),
+      truncated: LIST_KINDS.filter((kind) => this.#catalog.truncation(kind) !== undefined),
       exit: this.#access.exit,
       inFlight: this.#link.inFlight,
       queued: this.#link.queued,
@@ -186,13 +186,8 @@ export class McpClient implements AsyncDisposable {
     });
   }
 
-  /** Why a list that was read last is not the whole one. @internal */
-  truncation(kind: ListKind): McpFleetError | undefined {
-    return this.#catalog.truncation(kind);
-  }
-
-  /** The way by which text that concerns this server leaves. @internal */
-  get exit(): TextExit {
+  /** For messages of the manager that hold words of this server. @internal */
+  get [TEXT_EXIT](): TextExit {
     return this.#access.exit;
   }
 

@@ -29,7 +29,7 @@ export const SERVER_DEFAULTS = {
 } as const satisfies ServerDefaults;
 
 /** How long the first start of a command may take. Milliseconds. */
-export const FIRST_START_MS = 60_000;
+const FIRST_START_MS = 60_000;
 
 /** How long `close` waits for running calls. */
 export const DRAIN_TIMEOUT_MS = 10_000;

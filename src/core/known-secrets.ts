@@ -10,7 +10,7 @@ const MOST_PASSING = 1_024;
 const LONG_ENDING = 8;
 const SHORT_ENDING = 4;
 
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /**
  * The secrets of one server: cuts them out of text in the usual encodings, whatever the case of their letters.

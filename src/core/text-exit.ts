@@ -2,6 +2,9 @@ import { stripVTControlCharacters } from 'node:util';
 import { McpFleetError, RemoteError } from './errors.js';
 import { KnownSecrets } from './known-secrets.js';
 
+/** Key of the exit of a client. */
+export const TEXT_EXIT: unique symbol = Symbol('mcp-fleet.text-exit');
+
 /** Longest text of a peer within a message. */
 const MAX_WORDS = 500;
 /** Longest message of an error: our words, and those of a peer. */
@@ -122,7 +125,7 @@ function describeForeign(thrown: unknown): string {
 }
 
 /** On one line, with characters that can be seen. */
-export function visibleLine(text: string): string {
+function visibleLine(text: string): string {
   return stripVTControlCharacters(text)
     .replace(/[\r\n\t\v\f\u0085\u2028\u2029]/g, ' ')
     .replace(INVISIBLE, '')

@@ -18,6 +18,7 @@ import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
 import { asFleetError, ConfigError, McpFleetError, UnknownToolError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
 import { nearestHint, quoted } from '../core/nearest.js';
+import { TEXT_EXIT } from '../core/text-exit.js';
 import type { ListKind } from '../session/session.js';
 import {
   type CallOutcome,
@@ -407,7 +408,7 @@ export class McpManager implements AsyncDisposable {
     if (plain !== undefined && this.#set.clients.has(plain.server)) return plain;
     const error = new UnknownToolError(name, `No tool ${quoted(name)}${nearestHint(name, names.all())}`);
     // The names near it are words of the servers.
-    for (const { exit } of this.#set.clients.values()) exit.error(error);
+    for (const client of this.#set.clients.values()) client[TEXT_EXIT].error(error);
     throw error;
   }
 
@@ -426,7 +427,7 @@ function checkServer(name: string, config: ServerConfig): void {
 }
 
 function truncatedIn(kind: ListKind, done: readonly { client: McpClient }[]): Pick<ListReport, 'truncated'> {
-  const truncated = done.filter(({ client }) => client.truncation(kind) !== undefined);
+  const truncated = done.filter(({ client }) => client.snapshot().truncated?.includes(kind));
   return truncated.length === 0 ? {} : { truncated: truncated.map(({ client }) => client.name) };
 }
 

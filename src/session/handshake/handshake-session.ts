@@ -26,13 +26,7 @@ import type { JsonRpcTransport } from '../transports/transport.js';
 import { capabilitiesOf, ServerRequests } from './server-requests.js';
 
 /** The revisions that are spoken here, the preferred one first. */
-export const PROTOCOL_VERSIONS = [
-  '2025-11-25',
-  '2025-06-18',
-  '2025-03-26',
-  '2024-11-05',
-  '2024-10-07',
-] as const;
+const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'] as const;
 
 /** JSON-RPC errors that a server gives before it runs anything (JSON-RPC 2.0 section 5.1). */
 const REJECTIONS: ReadonlySet<number> = new Set([-32_700, -32_600, -32_601, -32_602]);

@@ -43,7 +43,7 @@ const BLOCKS: Readonly<Record<string, Reader>> = {
 };
 
 /** A block of content. One of a type that is not known here is handed on as it is; a bare text is a block of text. */
-export const block: Reader = (value) => {
+const block: Reader = (value) => {
   if (typeof value === 'string') return { type: 'text', text: value };
   if (!isRecord(value)) return undefined;
   const { type } = value;

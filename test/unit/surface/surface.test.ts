@@ -77,6 +77,8 @@ describe('the public surface', () => {
     expect(Object.keys(rest).sort()).toMatchInlineSnapshot(`
       [
         "createRestHandler",
+        "toFastifyHandler",
+        "toKoaMiddleware",
         "toNodeListener",
       ]
     `);
