@@ -32,6 +32,7 @@ export default defineConfig({
       project('unit', { alias: doors }),
       project('integration', { alias: doors }),
       project('faults', { alias: doors, testTimeout: 60_000 }),
+      project('field', { alias: doors }),
       project('browser', { alias: doors, testTimeout: 60_000 }),
       project('architecture'),
       project('types', {

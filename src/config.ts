@@ -1,5 +1,6 @@
 export { loadConfig } from './config/load.js';
 export { type ConfigOptions, parseConfig } from './config/parse.js';
+export type { InputValue, RegistryInputValues } from './config/registry/inputs.js';
 export {
   type RegistryInput,
   type RegistryOffer,
@@ -9,6 +10,5 @@ export {
   type ServerFromRegistryOptions,
   searchRegistry,
   serverFromRegistry,
-} from './config/registry.js';
-export type { InputValue, RegistryInputValues } from './config/registry-inputs.js';
+} from './config/registry/registry.js';
 export { type WatchConfigOptions, watchConfig } from './config/watch.js';

@@ -2,6 +2,7 @@ export {
   type FastifyReply,
   type FastifyRequest,
   type KoaContext,
+  type RestHandler,
   toFastifyHandler,
   toKoaMiddleware,
   toNodeListener,

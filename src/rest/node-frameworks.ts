@@ -21,7 +21,8 @@ export interface FastifyReply {
   hijack(): unknown;
 }
 
-type Handler = (request: Request) => Promise<Response>;
+/** What `createRestHandler` makes. */
+export type RestHandler = (request: Request) => Promise<Response>;
 
 /**
  * For `http.createServer`, Express and Connect: turns Node's request into a web-standard one, and the response back.
@@ -30,7 +31,7 @@ type Handler = (request: Request) => Promise<Response>;
  * When the client goes away, the signal of the request aborts.
  */
 export function toNodeListener(
-  handler: Handler,
+  handler: RestHandler,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (incoming, outgoing) => {
     const { baseUrl } = incoming as { baseUrl?: unknown };
@@ -39,7 +40,7 @@ export function toNodeListener(
 }
 
 /** For Koa: as {@link toNodeListener}, with the body as `koa-bodyparser` leaves it. */
-export function toKoaMiddleware(handler: Handler): (context: KoaContext) => void {
+export function toKoaMiddleware(handler: RestHandler): (context: KoaContext) => void {
   return (context) => {
     const { req: incoming, res: outgoing, request } = context;
     const { mountPath } = context as { mountPath?: unknown };
@@ -50,7 +51,9 @@ export function toKoaMiddleware(handler: Handler): (context: KoaContext) => void
 }
 
 /** For Fastify: as {@link toNodeListener}, with the body as its parsers leave it. */
-export function toFastifyHandler(handler: Handler): (request: FastifyRequest, reply: FastifyReply) => void {
+export function toFastifyHandler(
+  handler: RestHandler,
+): (request: FastifyRequest, reply: FastifyReply) => void {
   return ({ raw: incoming, body }, reply) => {
     reply.hijack();
     const exchange: NodeExchange = { incoming, outgoing: reply.raw, body: body ?? undefined, mount: '' };

@@ -7,6 +7,9 @@ const HARMLESS: ReadonlySet<string> = new Set(['ping', 'tools/list', 'prompts/li
 /** Refusals in a row, with a session that seems to live, after which it is given up all the same. */
 const MAX_DOUBTS = 3;
 
+/** `unclear`: the server took nothing of the kind before, so that its refusal proves nothing. */
+export type SessionVerdict = 'gone' | 'alive' | 'unclear';
+
 /**
  * Whether a server still knows a session. HTTP 404 should say that it does not, and many servers say 400; but both can
  * mean anything, and a tool whose call was refused for another reason may have run. So a second sign counts: a harmless
@@ -14,8 +17,9 @@ const MAX_DOUBTS = 3;
  */
 export class SessionProof {
   readonly #ask: (request: JSONRPCRequest) => Promise<'answered' | 'refused' | 'nothing'>;
-  readonly #flight = new SingleFlight<boolean>();
-  #method = 'ping';
+  readonly #flight = new SingleFlight<SessionVerdict>();
+  /** The last harmless one that the server took in this session. */
+  #method: string | undefined;
   #accepted = false;
   #doubts = 0;
 
@@ -36,12 +40,14 @@ export class SessionProof {
     return this.#accepted;
   }
 
-  /** Whether the session has gone, asked once for all whose requests were refused meanwhile. */
-  async isGone(signal: StopSignal | undefined): Promise<boolean> {
+  /** How the session is, asked once for all whose requests were refused meanwhile. */
+  async verdict(signal: StopSignal | undefined): Promise<SessionVerdict> {
     return this.#flight.run(async () => {
-      const outcome = await this.#ask({ jsonrpc: '2.0', id: 'is-the-session-known', method: this.#method });
+      const method = this.#method ?? 'ping';
+      const outcome = await this.#ask({ jsonrpc: '2.0', id: 'is-the-session-known', method });
+      if (outcome === 'refused') return this.#method === undefined ? 'unclear' : 'gone';
       if (outcome === 'answered') this.#doubts++;
-      return outcome === 'refused';
+      return 'alive';
     }, signal);
   }
 

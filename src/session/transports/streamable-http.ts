@@ -330,17 +330,21 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       return;
     }
     const error = errorOfRefusal(refusal, this.#options.exit);
-    if (this.#forgotten) throw this.#forgottenBy(error);
+    // With another status it may have run before the session was forgotten.
     if (this.#headers.session === undefined || !MAY_BE_GONE.has(response.status)) throw error;
+    if (this.#forgotten) throw this.#forgottenBy(error);
     if (!this.#proof.wasAccepted) throw neverKnown(error);
-    if (await this.#proof.isGone(control.signal)) {
+    const verdict = await this.#proof.verdict(control.signal);
+    if (verdict === 'gone') {
       const reason = this.#forgottenBy(error);
       this.#forgotten = true;
       this.#lost(reason);
       throw reason;
     }
-    if (this.#proof.isDoubtful) this.#lost(connectionLost(`The session answers nothing (${error.message})`));
-    throw error;
+    const reason = connectionLost(`The session answers nothing (${error.message})`);
+    if (verdict === 'unclear' || this.#proof.isDoubtful) this.#lost(reason);
+    // A read may be worth another try; a tool may have run.
+    throw verdict === 'unclear' ? reason : error;
   }
 
   #forgottenBy(error: McpFleetError): ConnectionError {

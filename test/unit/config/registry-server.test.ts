@@ -76,7 +76,7 @@ describe('a package becomes a command', () => {
       type: 'stdio',
       command: 'docker',
       args: [
-        ...['run', '-i', '--rm', '--network', 'host'],
+        ...['run', '-i', '--rm', '--network', 'bridge'],
         ...['-e', 'DB_PASSWORD', '-e', 'SSL_MODE', '-e', 'DB_TYPE'],
         'ghcr.io/example/database-manager-mcp:3.1.0',
         ...['--host', 'localhost', '--port', '5432', '--read-only', 'crm'],

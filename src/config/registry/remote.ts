@@ -1,7 +1,7 @@
-import type { HttpServerConfig } from '../client/server-config.js';
-import { ConfigError } from '../core/errors.js';
-import { type InputAnswers, namesIn } from './registry-inputs.js';
-import type { Input, RegistryRemote } from './registry-schema.js';
+import type { HttpServerConfig } from '../../client/server-config.js';
+import { ConfigError } from '../../core/errors.js';
+import { type InputAnswers, namesIn } from './inputs.js';
+import type { Input, RegistryRemote } from './schema.js';
 
 /** The inputs of a remote server, by name. */
 export function inputsOfRemote({ url, variables, headers }: RegistryRemote): [string, Input][] {
@@ -34,8 +34,8 @@ export function remoteOf(
   const filled = answers.substituted(template, variables, true, encode);
   const headers = new Map<string, string>();
   for (const header of remote.headers) {
-    const value = answers.text(header.name, header);
-    if (value !== undefined) headers.set(header.name, value);
+    const value = answers.word(header.name, header);
+    if (value !== undefined) headers.set(header.name, value.text);
   }
   return () => ({
     type: remote.type === 'sse' ? 'sse' : 'http',

@@ -1,12 +1,12 @@
-import { checkServerConfig } from '../client/options.js';
-import type { ServerConfig } from '../client/server-config.js';
-import { ConfigError, UnknownServerError } from '../core/errors.js';
-import { notOfTheRegistry, RegistryClient, type RegistryOptions } from './registry-client.js';
-import { commandOf, inputsOfPackage } from './registry-command.js';
-import { InputAnswers, oneLine, type RegistryInputValues } from './registry-inputs.js';
-import { inputsOfRemote, remoteOf } from './registry-remote.js';
-import { problemOfPackage } from './registry-runners.js';
-import { entrySchema, type Input, pageSchema, type RegistryEntry } from './registry-schema.js';
+import { checkServerConfig } from '../../client/options.js';
+import type { ServerConfig } from '../../client/server-config.js';
+import { ConfigError, UnknownServerError } from '../../core/errors.js';
+import { notOfTheRegistry, RegistryClient, type RegistryOptions } from './client.js';
+import { commandOf, inputsOfPackage } from './command.js';
+import { InputAnswers, oneLine, type RegistryInputValues } from './inputs.js';
+import { inputsOfRemote, remoteOf } from './remote.js';
+import { problemOfPackage } from './runners.js';
+import { entrySchema, type Input, pageSchema, type RegistryEntry } from './schema.js';
 
 export type { RegistryOptions };
 

@@ -1,6 +1,7 @@
-import { ConfigError } from '../core/errors.js';
-import { nearest } from '../core/nearest.js';
-import type { Field, Input } from './registry-schema.js';
+import { ConfigError } from '../../core/errors.js';
+import { nearest } from '../../core/nearest.js';
+import type { Field, Input } from './schema.js';
+import { type Part, Word } from './word.js';
 
 /**
  * Values for the inputs of a server, by name: of an environment variable, a header, a variable, a named argument
@@ -25,23 +26,18 @@ export class InputAnswers {
     this.#given = new Map(Object.entries(values).filter(([, value]) => value !== undefined));
   }
 
-  /** Whether the caller gave it, instead of leaving it to the publisher's default. */
-  says(name: string): boolean {
-    return this.#valueOf(name) !== undefined;
-  }
-
   /** The value of a field; `undefined` where it is left out. */
-  text(name: string, field: Field): string | undefined {
-    const [first, ...more] = this.texts(name, field);
+  word(name: string, field: Field): Word | undefined {
+    const [first, ...more] = this.words(name, field);
     if (more.length > 0) throw new ConfigError(`inputs.${name}`, 'expected one value, got an array');
     return first;
   }
 
   /** The values of a field that may be repeated; none where it is left out. */
-  texts(name: string, field: Field): string[] {
-    if (field.value === undefined) return this.#answer(name, field);
-    const filled = this.substituted(field.value, field.variables, field.isRequired === true);
-    return filled === undefined ? [] : [filled];
+  words(name: string, field: Field): Word[] {
+    if (field.value === undefined) return this.#answer(name, field).map((part) => new Word([part]));
+    const parts = this.#filled(field.value, field.variables, field.isRequired === true);
+    return parts === undefined ? [] : [new Word(parts)];
   }
 
   /** `true` and `false`, for an argument without a value. */
@@ -59,19 +55,8 @@ export class InputAnswers {
     required: boolean,
     encode: (value: string) => string = (value) => value,
   ): string | undefined {
-    let complete = true;
-    const filled = template.replace(/\{([^{}]+)\}/g, (braces, name: string) => {
-      const variable = variables.get(name);
-      if (variable === undefined) return braces;
-      const [value, ...more] =
-        variable.value === undefined
-          ? this.#answer(name, { ...variable, isRequired: variable.isRequired ?? required })
-          : [variable.value];
-      if (more.length > 0) throw new ConfigError(`inputs.${name}`, 'expected one value, got an array');
-      if (value === undefined) complete = false;
-      return encode(value ?? '');
-    });
-    return complete ? filled : undefined;
+    const parts = this.#filled(template, variables, required, encode);
+    return parts?.map(({ text }) => text).join('');
   }
 
   /** @throws {ConfigError} for what is missing, and for what was given and nobody asked for. */
@@ -91,14 +76,46 @@ export class InputAnswers {
     }
   }
 
-  #answer(name: string, input: Input): string[] {
+  #filled(
+    template: string,
+    variables: ReadonlyMap<string, Input>,
+    required: boolean,
+    encode: (value: string) => string = (value) => value,
+  ): Part[] | undefined {
+    let complete = true;
+    const parts: Part[] = [];
+    let end = 0;
+    for (const match of template.matchAll(/\{([^{}]+)\}/g)) {
+      const [braces, name = ''] = match;
+      const variable = variables.get(name);
+      if (variable === undefined) continue;
+      parts.push({ text: template.slice(end, match.index) });
+      end = match.index + braces.length;
+      const [value, ...more] =
+        variable.value === undefined
+          ? this.#answer(name, { ...variable, isRequired: variable.isRequired ?? required })
+          : [{ text: variable.value }];
+      if (more.length > 0) throw new ConfigError(`inputs.${name}`, 'expected one value, got an array');
+      if (value === undefined) complete = false;
+      else parts.push({ ...value, text: encode(value.text) });
+    }
+    return complete ? [...parts, { text: template.slice(end) }] : undefined;
+  }
+
+  /** One of the publisher's choices is the publisher's word, like a default. */
+  #answer(name: string, input: Input): Part[] {
     this.#asked.add(name);
-    const given = this.#valueOf(name) ?? input.default;
-    if (given === undefined) {
+    const given = this.#valueOf(name);
+    const value = given ?? input.default;
+    if (value === undefined) {
       if (input.isRequired) this.#missing.set(name, input);
       return [];
     }
-    return (Array.isArray(given) ? given : [given]).map((value) => checked(name, input, value));
+    const free = given !== undefined && (input.choices ?? []).length === 0;
+    return (Array.isArray(value) ? value : [value]).map((one) => ({
+      text: checked(name, input, one),
+      ...(free && { input: shownName(name) }),
+    }));
   }
 
   #valueOf(name: string): InputValue | undefined {

@@ -1,16 +1,16 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { problemOfEndpoint } from '../auth/endpoint.js';
-import { httpPath } from '../client/http-path.js';
-import { durationMs } from '../client/server-schema.js';
-import { abortable } from '../core/abort.js';
-import { Deadline } from '../core/deadline.js';
-import { ConfigError, ConnectionError } from '../core/errors.js';
-import type { StopSignal } from '../core/stop-signal.js';
-import { discard, readText } from '../net/body.js';
-import { checkHeaders } from '../net/headers.js';
-import type { HttpFetch } from '../net/http.js';
-import { publicUrl } from '../net/redirects.js';
-import { parseRetryAfter } from '../net/retry-after.js';
+import { problemOfEndpoint } from '../../auth/endpoint.js';
+import { httpPath } from '../../client/http-path.js';
+import { durationMs } from '../../client/server-schema.js';
+import { abortable } from '../../core/abort.js';
+import { Deadline } from '../../core/deadline.js';
+import { ConfigError, ConnectionError } from '../../core/errors.js';
+import type { StopSignal } from '../../core/stop-signal.js';
+import { discard, readText } from '../../net/body.js';
+import { checkHeaders } from '../../net/headers.js';
+import type { HttpFetch } from '../../net/http.js';
+import { publicUrl } from '../../net/redirects.js';
+import { parseRetryAfter } from '../../net/retry-after.js';
 
 /** The official registry. */
 const BASE_URL = 'https://registry.modelcontextprotocol.io';
