@@ -10,6 +10,7 @@ import {
   schemasOf,
   typesOf,
 } from './json-schema.js';
+import { withLocalReferences } from './local-references.js';
 import { safePropertyName } from './property-names.js';
 
 export interface RestoringOptions {
@@ -32,7 +33,7 @@ export function restoredArguments(
   given: Readonly<Record<string, unknown>>,
   options: RestoringOptions = {},
 ): Record<string, unknown> {
-  const root = schemaOf(inputSchema);
+  const root = schemaOf(withLocalReferences(inputSchema));
   return new Restoring(root, options.strict ?? false).restored(given, [root]) as Record<string, unknown>;
 }
 

@@ -21,7 +21,7 @@ export const SUBSCHEMAS = {
     'contentSchema',
   ],
   list: ['allOf', 'anyOf', 'oneOf', 'prefixItems'],
-  map: ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas'],
+  map: ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'],
 } as const;
 
 export const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'] as const;
@@ -83,6 +83,44 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Where a part stands in its schema: a keyword, and a key or position in its value. */
+export type Place = readonly [keyword: string, key?: string | number];
+
+/** A copy of `schema` with each part that stands where a schema does replaced by what `change` makes of it. */
+export function mapParts(
+  schema: JsonSchema,
+  change: (part: unknown, place: Place) => unknown,
+): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...schema };
+  const changedList = (keyword: string, parts: readonly unknown[]) =>
+    parts.map((part, position) => change(part, [keyword, position]));
+  for (const keyword of SUBSCHEMAS.single) {
+    if (!(keyword in schema)) continue;
+    const part = schema[keyword];
+    // Of `items`, a tuple in older drafts.
+    result[keyword] = Array.isArray(part) ? changedList(keyword, part) : change(part, [keyword]);
+  }
+  for (const keyword of SUBSCHEMAS.list) {
+    const parts = schema[keyword];
+    if (Array.isArray(parts)) result[keyword] = changedList(keyword, parts);
+  }
+  for (const keyword of SUBSCHEMAS.map) {
+    const parts = schema[keyword];
+    if (!isObject(parts)) continue;
+    result[keyword] = Object.fromEntries(
+      Object.entries(parts).map(([key, part]) => [key, change(part, [keyword, key])]),
+    );
+  }
+  return result;
+}
+
+/** Its parts that stand where a schema does. */
+export function partsOf(schema: JsonSchema): { readonly part: unknown; readonly place: Place }[] {
+  const parts: { part: unknown; place: Place }[] = [];
+  mapParts(schema, (part, place) => parts.push({ part, place }));
+  return parts;
+}
+
 /** Any value in the place of a schema, as a schema. */
 export function schemaOf(value: unknown): JsonSchema {
   if (value === false) return NOTHING;
@@ -140,11 +178,13 @@ export function pointerTokens(reference: string): string[] {
 }
 
 /** `path` with one more token. */
-export function pointer(path: string, ...tokens: readonly (string | number)[]): string {
-  return tokens.reduce<string>(
-    (at, token) => `${at}/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`,
-    path,
-  );
+export function pointer(path: string, ...tokens: readonly (string | number | undefined)[]): string {
+  return tokens
+    .filter((token) => token !== undefined)
+    .reduce<string>(
+      (at, token) => `${at}/${String(token).replaceAll('~', '~0').replaceAll('/', '~1')}`,
+      path,
+    );
 }
 
 function decoded(token: string): string {

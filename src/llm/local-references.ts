@@ -1,4 +1,4 @@
-import { isObject, pointer, resolvePointer, SUBSCHEMAS, schemaOf } from './json-schema.js';
+import { isObject, mapParts, partsOf, pointer, resolvePointer, schemaOf } from './json-schema.js';
 
 /** Where a schema is that does not say so. */
 const NOWHERE = 'https://schema.invalid/';
@@ -32,20 +32,13 @@ class Places {
   rewritten(schema: unknown, path: string, outerBase: string): unknown {
     if (!isObject(schema)) return schema;
     const base = baseOf(schema, outerBase);
-    const result: Record<string, unknown> = { ...schema };
-    for (const keyword of REFERENCES) {
-      const reference = schema[keyword];
-      if (typeof reference !== 'string') continue;
-      delete result[keyword];
+    const result = mapParts(schema, (part, place) => this.rewritten(part, pointer(path, ...place), base));
+    const { $ref, $dynamicRef } = schema;
+    if (typeof $ref === 'string') result.$ref = this.#local($ref, base);
+    if (typeof $dynamicRef === 'string') {
+      delete result.$dynamicRef;
       // What is dynamic leads, in a document that stands alone, to the place of that name.
-      result.$ref ??= this.#local(reference, base);
-    }
-    for (const { part, place } of partsOf(schema)) {
-      const value = this.rewritten(part, pointer(path, ...place), base);
-      const [keyword, key] = place as [string, (string | number)?];
-      if (key === undefined) result[keyword] = value;
-      else if (typeof key === 'number') result[keyword] = (result[keyword] as unknown[]).with(key, value);
-      else result[keyword] = { ...(result[keyword] as object), [key]: value };
+      result.$ref ??= this.#local($dynamicRef, base);
     }
     return result;
   }
@@ -101,28 +94,4 @@ function namesOf(schema: Record<string, unknown>): string[] {
 
 function isPointer(reference: string): boolean {
   return reference === '#' || reference.startsWith('#/');
-}
-
-interface Part {
-  readonly part: unknown;
-  /** The keyword, and a key or position in it. */
-  readonly place: readonly (string | number)[];
-}
-
-function partsOf(schema: Record<string, unknown>): Part[] {
-  const parts: Part[] = [];
-  for (const keyword of SUBSCHEMAS.single)
-    if (isObject(schema[keyword])) parts.push({ part: schema[keyword], place: [keyword] });
-  // As a tuple of old drafts, too.
-  for (const keyword of [...SUBSCHEMAS.list, 'items']) {
-    const members = schema[keyword];
-    if (Array.isArray(members))
-      parts.push(...members.map((part, position) => ({ part, place: [keyword, position] })));
-  }
-  for (const keyword of [...SUBSCHEMAS.map, 'dependencies']) {
-    const members = schema[keyword];
-    if (isObject(members))
-      parts.push(...Object.entries(members).map(([key, part]) => ({ part, place: [keyword, key] })));
-  }
-  return parts;
 }

@@ -1,52 +1,47 @@
-import { isObject, type JsonSchema, pointer, SUBSCHEMAS, schemaOf, TYPES } from './json-schema.js';
+import { isObject, type JsonSchema, mapParts, pointer, SUBSCHEMAS, schemaOf, TYPES } from './json-schema.js';
+import { withLocalReferences } from './local-references.js';
+import { modernNumbers } from './modern-numbers.js';
+import { modernValues } from './modern-values.js';
+import { possibleSchema } from './possible-schema.js';
 import { describing, type Losses } from './schema-loss.js';
 
 type Mutable = Record<string, unknown>;
 
 /** They identify a document, which a tool's schema is not. */
-const IDENTITY = ['$schema', '$id', 'id', '$comment', '$vocabulary'];
+const IDENTITY = ['$schema', '$id', 'id', '$anchor', '$dynamicAnchor', '$comment', '$vocabulary'];
+const NEGATING: ReadonlySet<string> = new Set(['not', 'if']);
 
 /**
  * A schema of any draft, or of OpenAPI 3.0, in the words of JSON Schema 2020-12, which vendors check schemas
- * against. What is no schema at all in the place of one is `{}`.
+ * against, with references that are pointers into it. What is no schema at all in the place of one is `{}`.
  */
-export function modernSchema(value: unknown, losses: Losses, path = ''): JsonSchema {
+export function modernSchema(value: unknown, losses: Losses): JsonSchema {
+  return translated(withLocalReferences(value), losses, '', false);
+}
+
+/** `isNegated`: inside of a `not` or `if`, where what is taken away would change what fits. */
+function translated(value: unknown, losses: Losses, path: string, isNegated: boolean): JsonSchema {
   const schema: Mutable = { ...schemaOf(value) };
   // A property may have that name; a keyword it is only with a text.
   for (const keyword of IDENTITY) if (typeof schema[keyword] === 'string') delete schema[keyword];
   modernReference(schema);
   modernItems(schema);
   modernDependencies(schema);
-  modernBounds(schema);
   modernNames(schema, losses, path);
   modernType(schema, losses, path);
+  modernNumbers(schema, losses, path);
   modernPattern(schema, losses, path);
-  for (const keyword of SUBSCHEMAS.single) {
-    if (typeof schema[keyword] === 'boolean' || !(keyword in schema)) continue;
-    schema[keyword] = modernSchema(schema[keyword], losses, pointer(path, keyword));
-  }
+  modernValues(schema, losses, path);
   for (const keyword of SUBSCHEMAS.list) {
     const members = schema[keyword];
     if (!Array.isArray(members) || members.length === 0) delete schema[keyword];
-    else {
-      schema[keyword] = members.map((member, position) =>
-        modernSchema(member, losses, pointer(path, keyword, position)),
-      );
-    }
   }
-  for (const keyword of SUBSCHEMAS.map) {
-    const members = schema[keyword];
-    if (!isObject(members)) delete schema[keyword];
-    else {
-      schema[keyword] = Object.fromEntries(
-        Object.entries(members).map(([key, member]) => [
-          key,
-          modernSchema(member, losses, pointer(path, keyword, key)),
-        ]),
-      );
-    }
-  }
-  return modernNull(schema);
+  for (const keyword of SUBSCHEMAS.map) if (!isObject(schema[keyword])) delete schema[keyword];
+  const modern = mapParts(schema, (part, [keyword, key]) => {
+    if (key === undefined && typeof part === 'boolean') return part;
+    return translated(part, losses, pointer(path, keyword, key), isNegated || NEGATING.has(keyword));
+  });
+  return modernNull(isNegated ? modern : possibleSchema(modern, losses, path));
 }
 
 function modernReference(schema: Mutable): void {
@@ -76,20 +71,6 @@ function modernDependencies(schema: Mutable): void {
   delete schema.dependencies;
 }
 
-/** In draft 4 and OpenAPI 3.0, `exclusiveMinimum` was a boolean beside `minimum`. */
-function modernBounds(schema: Mutable): void {
-  for (const [exclusive, bound] of [
-    ['exclusiveMinimum', 'minimum'],
-    ['exclusiveMaximum', 'maximum'],
-  ] as const) {
-    if (typeof schema[exclusive] !== 'boolean') continue;
-    if (schema[exclusive] && typeof schema[bound] === 'number') {
-      schema[exclusive] = schema[bound];
-      delete schema[bound];
-    } else delete schema[exclusive];
-  }
-}
-
 function modernNames(schema: Mutable, losses: Losses, path: string): void {
   if ('required' in schema) {
     // In draft 3, and by mistake since, a boolean on the property itself.
@@ -108,7 +89,8 @@ function modernNames(schema: Mutable, losses: Losses, path: string): void {
 
 function modernType(schema: Mutable, losses: Losses, path: string): void {
   if ('type' in schema) {
-    const given = Array.isArray(schema.type) ? schema.type : [schema.type];
+    const types: unknown[] = Array.isArray(schema.type) ? schema.type : [schema.type];
+    const given = types.map((type) => (typeof type === 'string' ? type.toLowerCase() : type));
     const known = [...new Set(given.filter((type) => (TYPES as readonly unknown[]).includes(type)))];
     const unknown = given.filter((type) => !known.includes(type) && type !== 'any');
     if (unknown.length > 0) {

@@ -1,10 +1,10 @@
 import {
   isObject,
   type JsonSchema,
+  mapParts,
   pointer,
   pointerTokens,
   resolvePointer,
-  SUBSCHEMAS,
 } from './json-schema.js';
 import { modernSchema } from './modern-schema.js';
 import { objectRoot } from './object-root.js';
@@ -50,30 +50,9 @@ interface Finishing extends OpenSchemaOptions {
 }
 
 function finished(schema: JsonSchema, options: Finishing, losses: Losses, path: string): JsonSchema {
-  const result: Record<string, unknown> = { ...schema };
-  for (const keyword of SUBSCHEMAS.single) {
-    const part = schema[keyword];
-    if (isObject(part)) result[keyword] = finished(part, options, losses, pointer(path, keyword));
-  }
-  for (const keyword of SUBSCHEMAS.list) {
-    const parts = schema[keyword];
-    if (Array.isArray(parts)) {
-      result[keyword] = parts.map((part, position) =>
-        isObject(part) ? finished(part, options, losses, pointer(path, keyword, position)) : part,
-      );
-    }
-  }
-  for (const keyword of SUBSCHEMAS.map) {
-    const parts = schema[keyword];
-    if (isObject(parts)) {
-      result[keyword] = Object.fromEntries(
-        Object.entries(parts).map(([key, part]) => [
-          key,
-          isObject(part) ? finished(part, options, losses, pointer(path, keyword, key)) : part,
-        ]),
-      );
-    }
-  }
+  const result = mapParts(schema, (part, place) =>
+    isObject(part) ? finished(part, options, losses, pointer(path, ...place)) : part,
+  );
   const isArray = schema.type === 'array' || (Array.isArray(schema.type) && schema.type.includes('array'));
   if (isArray && !('items' in result)) result.items = {};
   if (typeof result.$ref === 'string') {

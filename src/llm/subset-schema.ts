@@ -250,9 +250,7 @@ export class SubsetConverter {
     }
     const names = declared.map(([key]) => key);
     const undeclared = [...required].filter((key) => !names.includes(key));
-    if (undeclared.length > 0 && this.#subset.exact) {
-      this.#conversion.stop(path, 'it requires a property that it does not declare');
-    } else if (undeclared.length > 0) {
+    if (undeclared.length > 0) {
       this.#losses.add(
         pointer(path, 'required'),
         'required',
@@ -306,6 +304,7 @@ export class SubsetConverter {
       };
     }
     if (items === undefined && !this.#subset.exact) return {};
+    if (items === undefined && schema.maxItems === 0) return { items: { type: 'null' } };
     return { items: this.#convert(schemaOf(items), pointer(path, 'items')) };
   }
 

@@ -3,7 +3,7 @@ import { McpManager } from 'mcp-fleet';
 import { type SchemaLoss, toAISDKTools, toAnthropicTools, toGeminiTools, toOpenAITools } from 'mcp-fleet/llm';
 import { describe, expect, test } from 'vitest';
 import { ODD_SCHEMAS, type OddName, oddTool, READABLE } from './odd-schemas.js';
-import { breaksAnthropic, breaksGemini, breaksOpenAI, breaksStrict } from './vendor-rules.js';
+import { breaksAnthropic, breaksAny, breaksGemini, breaksOpenAI, breaksStrict } from './vendor-rules.js';
 
 const names = Object.keys(ODD_SCHEMAS) as OddName[];
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
@@ -29,6 +29,7 @@ describe.each(names)('%s', (name) => {
     expect(breaksOpenAI(converted.openai(name))).toEqual([]);
     expect(breaksAnthropic(converted.anthropic(name))).toEqual([]);
     expect(breaksGemini(converted.gemini(name))).toEqual([]);
+    for (const convert of Object.values(converted)) expect(breaksAny(convert(name))).toEqual([]);
   });
 
   test('is a valid schema of 2020-12 for each vendor', () => {

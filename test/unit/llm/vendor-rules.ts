@@ -1,6 +1,8 @@
 /** The vendors' rules for schemas, written down a second time: what breaks one, or nothing. */
 type Schema = Record<string, unknown>;
 
+const TYPES = ['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'];
+
 const STRICT_KEYWORDS = [
   ...['type', 'title', 'description', 'enum', 'const', 'properties', 'required', 'additionalProperties'],
   ...['items', 'anyOf', '$ref', '$defs', 'pattern', 'format', 'multipleOf', 'minimum', 'maximum'],
@@ -23,6 +25,40 @@ const GEMINI_KEYWORDS = [
   ...['minItems', 'maxItems', 'minimum', 'maximum', 'anyOf', 'oneOf', 'properties', 'additionalProperties'],
   ...['required', 'propertyOrdering'],
 ];
+
+/** What no vendor takes, and what none could fill in. */
+export function breaksAny(root: Schema): string[] {
+  const problems: string[] = [];
+  visit(root, (schema, path) => {
+    const at = (problem: string) => problems.push(`${path}: ${problem}`);
+    if (isEmpty(schema.not) && !path.endsWith('/not/0')) at('no value fits');
+    for (const keyword of ['$id', 'id', '$anchor', '$dynamicAnchor', '$dynamicRef'])
+      if (typeof schema[keyword] === 'string') at(keyword);
+    if ('$ref' in schema && !/^#(\/|$)/.test(String(schema.$ref))) at(`${schema.$ref} is no pointer`);
+    for (const type of 'type' in schema ? [schema.type].flat() : [])
+      if (!TYPES.includes(type as string)) at(`type ${type}`);
+    for (const [keyword, value] of Object.entries(schema)) {
+      if (!/^(exclusive)?(min|max)|^multipleOf$/i.test(keyword)) continue;
+      if (typeof value !== 'number' || !(Math.abs(value) <= 2 ** 53 - 1)) at(`${keyword}: ${value}`);
+    }
+    const values = 'const' in schema ? [schema.const] : schema.enum;
+    if (!Array.isArray(values) || !('type' in schema)) return;
+    for (const value of values)
+      if (![schema.type].flat().some((type) => isOf(value, type))) at(`value ${value}`);
+  });
+  return problems;
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+function isOf(value: unknown, type: unknown): boolean {
+  if (type === 'integer') return Number.isInteger(value);
+  if (type === 'null') return value === null;
+  if (type === 'array') return Array.isArray(value);
+  return typeof value === type && value !== null && !Array.isArray(value);
+}
 
 export function breaksStrict(root: Schema): string[] {
   const problems = root.type === 'object' && !('anyOf' in root) ? [] : ['the root is no plain object'];
