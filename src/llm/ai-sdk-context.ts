@@ -1,6 +1,6 @@
 import type { GetPromptResult, ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
 import { type MediaOptions, type ShownPart, shownParts } from './media.js';
-import { contentPart, fileName, partText, resourcePart } from './result-parts.js';
+import { contentParts, fileName, partText, resourceParts } from './result-parts.js';
 
 export type AISDKContent =
   | { type: 'text'; text: string }
@@ -11,9 +11,9 @@ export type AISDKMessage = { role: 'user'; content: AISDKContent[] } | { role: '
 /** What `manager.getPrompt` returns, as model messages. Those of the assistant are text only: media become words. */
 export function promptToAISDKMessages(prompt: GetPromptResult, options: MediaOptions = {}): AISDKMessage[] {
   return prompt.messages.map(({ role, content }) => {
-    const part = contentPart(content);
-    if (role === 'assistant') return { role, content: partText(part) };
-    return { role, content: shownParts([part], 'any', options).map(aiSDKContent) };
+    const parts = contentParts(content);
+    if (role === 'assistant') return { role, content: parts.map(partText).join('\n') };
+    return { role, content: shownParts(parts, 'any', options).map(aiSDKContent) };
   });
 }
 
@@ -22,7 +22,7 @@ export function resourceToAISDKContent(
   { contents }: ReadResourceResult,
   options: MediaOptions = {},
 ): AISDKContent[] {
-  return shownParts(contents.map(resourcePart), 'any', options).map(aiSDKContent);
+  return shownParts(resourceParts(contents), 'any', options).map(aiSDKContent);
 }
 
 function aiSDKContent(part: ShownPart): AISDKContent {

@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { FleetTool } from '../manager/fleet.js';
 import type { McpManager } from '../manager/mcp-manager.js';
+import { checkManager, checkTools } from './given-lists.js';
 import { type MediaOptions, shownParts } from './media.js';
 import { openSchema } from './open-schema.js';
 import { fileName, resultParts } from './result-parts.js';
@@ -64,6 +65,8 @@ export function toAISDKTools(
   options: AISDKToolOptions = {},
 ): Record<string, AISDKTool> {
   const { accepts, onLoss, ...runOptions } = options;
+  checkManager(manager);
+  checkTools(tools);
   const media: MediaOptions = accepts === undefined ? {} : { accepts };
   return Object.fromEntries(
     tools.map((tool) => {

@@ -1,5 +1,6 @@
 import type { McpManager } from '../manager/mcp-manager.js';
 import { type AnthropicContent, anthropicContent } from './anthropic-content.js';
+import { checkList } from './given-lists.js';
 import { type MediaOptions, shownParts } from './media.js';
 import { resultParts } from './result-parts.js';
 import { type AnsweredCall, type ModelCall, type RunOptions, runModelCalls } from './tool-calls.js';
@@ -26,7 +27,7 @@ export interface AnthropicRunOptions extends RunOptions, MediaOptions {}
  *
  * A call that fails has `is_error`. Tools that Anthropic runs itself (`server_tool_use`) or defines (`toolset_name`)
  * are left to the caller, and a repeated id is answered once.
- * @throws the reason of `options.signal` when it aborts.
+ * @throws the reason of `options.signal` when it aborts, and `ConfigError` for what is no list of calls.
  */
 export async function runAnthropicToolUses(
   manager: McpManager,
@@ -34,6 +35,7 @@ export async function runAnthropicToolUses(
   options: AnthropicRunOptions = {},
 ): Promise<AnthropicToolResultMessage[]> {
   const { accepts, ...runOptions } = options;
+  checkList('content', content, 'such as `message.content`');
   const answered = await runModelCalls(manager, content.flatMap(toolUse), runOptions);
   if (answered.length === 0) return [];
   const media: MediaOptions = accepts === undefined ? {} : { accepts };

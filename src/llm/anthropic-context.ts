@@ -1,7 +1,7 @@
 import type { GetPromptResult, ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
 import { type AnthropicContent, anthropicContent } from './anthropic-content.js';
 import { type MediaOptions, shownParts } from './media.js';
-import { contentPart, partText, resourcePart } from './result-parts.js';
+import { contentParts, partText, resourceParts } from './result-parts.js';
 
 export interface AnthropicMessage {
   role: 'user' | 'assistant';
@@ -21,7 +21,7 @@ export function promptToAnthropicMessages(
       const accepts = role === 'assistant' ? { accepts: [] } : options;
       return {
         role,
-        content: shownParts([contentPart(content)], 'anthropic', accepts).flatMap(anthropicContent),
+        content: shownParts(contentParts(content), 'anthropic', accepts).flatMap(anthropicContent),
       };
     })
     .filter(({ content }) => content.length > 0);
@@ -32,15 +32,14 @@ export function resourceToAnthropicContent(
   { contents }: ReadResourceResult,
   options: MediaOptions = {},
 ): AnthropicContent[] {
-  return contents.flatMap((one): AnthropicContent[] => {
-    const part = resourcePart(one);
+  return resourceParts(contents).flatMap((part): AnthropicContent[] => {
     if (part.type === 'media') return shownParts([part], 'anthropic', options).flatMap(anthropicContent);
     if (part.text.trim() === '') return [{ type: 'text', text: partText(part) }];
     return [
       {
         type: 'document',
         source: { type: 'text', media_type: 'text/plain', data: part.text },
-        title: one.uri,
+        ...(part.uri !== undefined && { title: part.uri }),
       },
     ];
   });

@@ -1,4 +1,5 @@
 import type { FleetTool } from '../manager/fleet.js';
+import { checkTools } from './given-lists.js';
 import { openSchema } from './open-schema.js';
 import type { SchemaOptions } from './schema-loss.js';
 import { descriptionOf } from './tool-description.js';
@@ -17,6 +18,7 @@ export function toAnthropicTools(
   tools: readonly FleetTool[],
   options: AnthropicToolOptions = {},
 ): AnthropicTool[] {
+  checkTools(tools);
   return tools.map((tool) => {
     const { schema, losses } = openSchema(tool, { safeNames: true });
     for (const loss of losses) options.onLoss?.(loss);

@@ -1,6 +1,7 @@
 import type { McpManager } from '../manager/mcp-manager.js';
 import { type GeminiInlineData, geminiPart } from './gemini-content.js';
 import { fromGeminiName } from './gemini-tools.js';
+import { checkList } from './given-lists.js';
 import { isObject } from './json-schema.js';
 import { type MediaOptions, shownParts } from './media.js';
 import { mediaName, resultParts } from './result-parts.js';
@@ -38,7 +39,7 @@ const IN_RESPONSE = ['image/png', 'image/jpeg', 'image/webp', 'application/pdf']
  * model's content. That content goes back too, before the answers, as it came (it holds thought signatures).
  *
  * A call that fails has `error` instead of `output`. A repeated id is answered once.
- * @throws the reason of `options.signal` when it aborts.
+ * @throws the reason of `options.signal` when it aborts, and `ConfigError` for what is no list of calls.
  */
 export async function runGeminiFunctionCalls(
   manager: McpManager,
@@ -46,6 +47,7 @@ export async function runGeminiFunctionCalls(
   options: GeminiRunOptions = {},
 ): Promise<GeminiFunctionResponseContent[]> {
   const { accepts, ...runOptions } = options;
+  checkList('calls', calls, 'such as `response.functionCalls ?? []`');
   const answered = await runModelCalls(manager, calls.flatMap(functionCall), runOptions);
   if (answered.length === 0) return [];
   const media: MediaOptions = accepts === undefined ? {} : { accepts };

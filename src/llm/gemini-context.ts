@@ -1,7 +1,7 @@
 import type { GetPromptResult, ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
 import { type GeminiPart, geminiPart } from './gemini-content.js';
 import { type MediaOptions, shownParts } from './media.js';
-import { contentPart, resourcePart } from './result-parts.js';
+import { contentParts, resourceParts } from './result-parts.js';
 
 export interface GeminiContent {
   role: 'user' | 'model';
@@ -12,7 +12,7 @@ export interface GeminiContent {
 export function promptToGeminiContents(prompt: GetPromptResult, options: MediaOptions = {}): GeminiContent[] {
   return prompt.messages.map(({ role, content }) => ({
     role: role === 'assistant' ? 'model' : 'user',
-    parts: shownParts([contentPart(content)], 'gemini', options).map(geminiPart),
+    parts: shownParts(contentParts(content), 'gemini', options).map(geminiPart),
   }));
 }
 
@@ -21,5 +21,5 @@ export function resourceToGeminiParts(
   { contents }: ReadResourceResult,
   options: MediaOptions = {},
 ): GeminiPart[] {
-  return shownParts(contents.map(resourcePart), 'gemini', options).map(geminiPart);
+  return shownParts(resourceParts(contents), 'gemini', options).map(geminiPart);
 }

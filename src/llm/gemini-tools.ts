@@ -1,5 +1,6 @@
 import type { FleetTool } from '../manager/fleet.js';
 import { geminiSchema } from './gemini-schema.js';
+import { checkTools } from './given-lists.js';
 import type { SchemaOptions } from './schema-loss.js';
 import { descriptionOf } from './tool-description.js';
 
@@ -19,6 +20,7 @@ export interface GeminiToolOptions extends SchemaOptions {}
 
 /** Tools for Gemini, in the order given. None if there are no tools. */
 export function toGeminiTools(tools: readonly FleetTool[], options: GeminiToolOptions = {}): GeminiTool[] {
+  checkTools(tools);
   if (tools.length === 0) return [];
   const functionDeclarations = tools.map((tool) => {
     const { schema, losses } = geminiSchema(tool);

@@ -1,4 +1,5 @@
 import type { McpManager } from '../manager/mcp-manager.js';
+import { checkList } from './given-lists.js';
 import { isObject } from './json-schema.js';
 import { type MediaOptions, type ShownPart, shownParts } from './media.js';
 import {
@@ -52,7 +53,7 @@ interface OpenAICall extends ModelCall {
  *
  * A call that fails is answered with an error. Calls of other kinds (`custom`, `web_search_call`, …) are left to the
  * caller, and a repeated id is answered once.
- * @throws the reason of `options.signal` when it aborts.
+ * @throws the reason of `options.signal` when it aborts, and `ConfigError` for what is no list of calls.
  */
 export async function runOpenAIToolCalls<Call extends object>(
   manager: McpManager,
@@ -60,6 +61,7 @@ export async function runOpenAIToolCalls<Call extends object>(
   options: OpenAIRunOptions = {},
 ): Promise<OpenAIAnswer<Call>[]> {
   const { accepts, ...runOptions } = options;
+  checkList('calls', calls, 'such as `message.tool_calls ?? []`, or `response.output`');
   const answered = await runModelCalls(manager, calls.flatMap(openAICall), runOptions);
   const media: MediaOptions = accepts === undefined ? {} : { accepts };
   const attachments: OpenAIChatContent[] = [];

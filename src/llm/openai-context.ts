@@ -8,7 +8,7 @@ import {
   responsesContent,
 } from './openai-content.js';
 import type { OpenAIApi } from './openai-tools.js';
-import { contentPart, type Part, partText, resourcePart } from './result-parts.js';
+import { contentParts, type Part, partText, resourceParts } from './result-parts.js';
 
 export type OpenAIChatMessage =
   | { role: 'user'; content: OpenAIChatContent[] }
@@ -36,11 +36,11 @@ export function promptToOpenAIMessages<Api extends OpenAIApi = 'chat'>(
   options: OpenAIContextOptions<Api> = {},
 ): OpenAIMessage<Api>[] {
   return prompt.messages.map(({ role, content }) => {
-    const part = contentPart(content);
+    const parts = contentParts(content);
     const message =
       role === 'assistant'
-        ? { role, content: partText(part) }
-        : { role, content: contentOf([part], options) };
+        ? { role, content: parts.map(partText).join('\n') }
+        : { role, content: contentOf(parts, options) };
     return message as OpenAIMessage<Api>;
   });
 }
@@ -50,7 +50,7 @@ export function resourceToOpenAIContent<Api extends OpenAIApi = 'chat'>(
   { contents }: ReadResourceResult,
   options: OpenAIContextOptions<Api> = {},
 ): OpenAIContent<Api>[] {
-  return contentOf(contents.map(resourcePart), options) as OpenAIContent<Api>[];
+  return contentOf(resourceParts(contents), options) as OpenAIContent<Api>[];
 }
 
 function contentOf(

@@ -1,4 +1,5 @@
 import type { FleetTool } from '../manager/fleet.js';
+import { checkTools } from './given-lists.js';
 import type { JsonSchema } from './json-schema.js';
 import { openSchema } from './open-schema.js';
 import { Losses, type SchemaLoss, type SchemaOptions } from './schema-loss.js';
@@ -42,6 +43,7 @@ export function toOpenAITools<Api extends OpenAIApi = 'chat'>(
   tools: readonly FleetTool[],
   options: OpenAIToolOptions<Api> = {},
 ): OpenAITool<Api>[] {
+  checkTools(tools);
   return tools.map((tool) => {
     const { parameters, strict } = parametersOf(tool, options);
     const described = fittingDescription(tool, parameters);

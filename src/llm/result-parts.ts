@@ -1,10 +1,6 @@
-import type {
-  CallToolResult,
-  ContentBlock,
-  ReadResourceResult,
-  ResourceLink,
-} from '@modelcontextprotocol/sdk/types.js';
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { canonicalJson } from '../core/canonical-json.js';
+import { isObject } from './json-schema.js';
 import type { MediaKind } from './vendor-limits.js';
 
 export interface TextPart {
@@ -26,12 +22,13 @@ export interface MediaPart {
 
 export type Part = TextPart | MediaPart;
 
-type ResourceContents = ReadResourceResult['contents'][number];
+/** Where a server does not say which. */
+const USUAL_MEDIA = { image: 'image/png', audio: 'audio/wav' } as const;
 
 /** What a tool answered. `structuredContent` is added as JSON, unless the texts say the same already. */
 export function resultParts({ content, structuredContent }: CallToolResult): Part[] {
-  const parts = content.map(contentPart);
-  if (structuredContent === undefined) return parts;
+  const parts = contentParts(content);
+  if (!isObject(structuredContent)) return parts;
   const texts = parts.filter((part) => part.type === 'text').map(({ text }) => text);
   if (isTold(structuredContent, texts)) return parts;
   return [...parts, { type: 'text', text: JSON.stringify(structuredContent) }];
@@ -51,28 +48,45 @@ function says(text: string, value: unknown): boolean {
   return text === value || canonicalJson(parsed(text)) === canonicalJson(value);
 }
 
-export function contentPart(block: ContentBlock): Part {
-  switch (block.type) {
-    case 'text':
-      return { type: 'text', text: block.text };
-    case 'image':
-    case 'audio':
-      return mediaPart(block.type, block.data, block.mimeType);
-    case 'resource_link':
-      return { type: 'text', text: linkText(block) };
-    case 'resource':
-      return resourcePart(block.resource);
-    default:
-      return { type: 'text', text: JSON.stringify(block) };
-  }
+/** One block or several, as servers send them: text alone is a text block, and what is no block is shown as JSON. */
+export function contentParts(content: unknown): Part[] {
+  if (content === undefined || content === null) return [];
+  return (Array.isArray(content) ? content : [content]).map(
+    (block): Part => contentPart(block) ?? { type: 'text', text: wordsOf(block) },
+  );
 }
 
-export function resourcePart(contents: ResourceContents): Part {
-  const { uri, mimeType } = contents;
-  if ('text' in contents) return { type: 'text', text: contents.text, uri };
-  const type = mimeType ?? 'application/octet-stream';
-  if (!isTextual(type)) return { ...mediaPart(kindOf(type), contents.blob, type), uri };
-  return { type: 'text', text: Buffer.from(contents.blob, 'base64').toString('utf8'), uri };
+/** What a resource holds; an entry that holds nothing readable is shown as JSON. */
+export function resourceParts(contents: unknown): Part[] {
+  return (Array.isArray(contents) ? contents : []).map(
+    (one): Part => resourcePart(one) ?? { type: 'text', text: wordsOf(one) },
+  );
+}
+
+function contentPart(block: unknown): Part | undefined {
+  if (!isObject(block)) return undefined;
+  const { type, text, data, mimeType, resource } = block;
+  if (type === 'text' && typeof text === 'string') return { type, text };
+  if ((type === 'image' || type === 'audio') && typeof data === 'string')
+    return mediaPart(type, data, typeof mimeType === 'string' ? mimeType : USUAL_MEDIA[type]);
+  if (type === 'resource_link' && typeof block.uri === 'string')
+    return { type: 'text', text: linkText(block) };
+  return type === 'resource' ? resourcePart(resource) : undefined;
+}
+
+function resourcePart(contents: unknown): Part | undefined {
+  if (!isObject(contents)) return undefined;
+  const { text, blob, mimeType } = contents;
+  const uri = typeof contents.uri === 'string' ? { uri: contents.uri } : {};
+  if (typeof text === 'string') return { type: 'text', text, ...uri };
+  if (typeof blob !== 'string') return undefined;
+  const type = typeof mimeType === 'string' ? mimeType : 'application/octet-stream';
+  if (!isTextual(type)) return { ...mediaPart(kindOf(type), blob, type), ...uri };
+  return { type: 'text', text: Buffer.from(blob, 'base64').toString('utf8'), ...uri };
+}
+
+function wordsOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 /** A part in words: what a text model, or a vendor without that kind of media, is given. */
@@ -101,9 +115,9 @@ function mediaPart(kind: MediaKind, data: string, mimeType: string): MediaPart {
   return { type: 'media', kind, data, mimeType: usualType(mimeType) };
 }
 
-function linkText({ name, uri, title, description, mimeType }: ResourceLink): string {
-  const details = [title ?? name, mimeType, description].filter((detail) => detail !== undefined);
-  return `Link to resource ${uri} (${details.join('; ')})`;
+function linkText({ name, uri, title, description, mimeType }: Record<string, unknown>): string {
+  const details = [title ?? name, mimeType, description].filter((detail) => typeof detail === 'string');
+  return `Link to resource ${uri}${details.length === 0 ? '' : ` (${details.join('; ')})`}`;
 }
 
 function kindOf(mimeType: string): MediaKind {

@@ -1,5 +1,5 @@
 import type { CallToolResult, ReadResourceResult } from '@modelcontextprotocol/sdk/types.js';
-import { partText, resourcePart, resultParts } from './result-parts.js';
+import { partText, resourceParts, resultParts } from './result-parts.js';
 
 /**
  * A tool's result in words: its texts, resources and links one below the other, `structuredContent` as JSON unless
@@ -12,5 +12,5 @@ export function resultToText(result: CallToolResult): string {
 
 /** What `manager.readResource` returns, in words: texts as they are, under their URI; media by type and size. */
 export function resourceToText({ contents }: ReadResourceResult): string {
-  return contents.map((one) => partText(resourcePart(one))).join('\n');
+  return resourceParts(contents).map(partText).join('\n');
 }

@@ -6,6 +6,7 @@ import { nearestHint } from '../core/nearest.js';
 import type { FleetTool } from '../manager/fleet.js';
 import type { McpManager } from '../manager/mcp-manager.js';
 import { type RestoringOptions, restoredArguments } from './argument-restoring.js';
+import { checkManager, checkTools } from './given-lists.js';
 import { isObject, propertiesOf, requiredOf, schemaOf } from './json-schema.js';
 import { toolFinder } from './tool-finder.js';
 
@@ -43,6 +44,8 @@ export async function runModelCalls<Call extends ModelCall>(
   options: RunOptions,
 ): Promise<AnsweredCall<Call>[]> {
   const { tools, concurrency = calls.length, strict = false, ...callOptions } = options;
+  checkManager(manager);
+  if (tools !== undefined) checkTools(tools);
   callOptions.signal?.throwIfAborted();
   const find = toolFinder(manager, tools, callOptions);
   const run = async (call: Call): Promise<AnsweredCall<Call>> => {

@@ -4,7 +4,9 @@ import {
   runGeminiFunctionCalls,
   runOpenAIToolCalls,
   toAISDKTools,
+  toAnthropicTools,
   toGeminiTools,
+  toOpenAITools,
 } from 'mcp-fleet/llm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Fleet, testFleet } from './fleet.js';
@@ -267,6 +269,42 @@ describe('an abort', () => {
 test('a bad option is the fault of the caller, not of the model', async () => {
   const calls = [chatCall('a', '1math__add', { a: 1, b: 2 })];
   await expect(runOpenAIToolCalls(manager, calls, { timeoutMs: -1 })).rejects.toBeInstanceOf(ConfigError);
+});
+
+test.each<[string, () => unknown, string]>([
+  [
+    'no calls',
+    () => runOpenAIToolCalls(manager, undefined as never),
+    'calls: expected a list, such as `message.tool_calls ?? []`, or `response.output`; got undefined',
+  ],
+  ['a whole message', () => runOpenAIToolCalls(manager, { role: 'assistant' } as never), 'got an object'],
+  ['a call that is none', () => runOpenAIToolCalls(manager, [null] as never), 'calls.0: expected an object'],
+  ['text', () => runAnthropicToolUses(manager, 'Hello' as never), '`message.content`; got a string'],
+  [
+    'no calls of Gemini',
+    () => runGeminiFunctionCalls(manager, undefined as never),
+    '`response.functionCalls ?? []`',
+  ],
+  [
+    'no manager',
+    () => runOpenAIToolCalls(undefined as never, []),
+    'manager: expected an McpManager, got undefined',
+  ],
+  ['no offer', () => runOpenAIToolCalls(manager, [], { tools: {} as never }), 'tools: expected a list'],
+  [
+    'a report',
+    async () => toGeminiTools((await manager.listTools()) as never),
+    '`await manager.listTools()`',
+  ],
+  ['no tools', () => toOpenAITools(undefined as never), 'tools: expected a list'],
+  ['names of tools', () => toAnthropicTools(['a'] as never), 'tools.0: expected an object, got a string'],
+  ['tools without a name', () => toAISDKTools(manager, [{}] as never), 'tools.0.name: expected a text'],
+])('%s in the place of a list is told to its caller', async (_what, use, message) => {
+  const error = await Promise.resolve()
+    .then(use)
+    .catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(ConfigError);
+  expect((error as ConfigError).message).toContain(message);
 });
 
 test('what an interceptor throws stays out of the conversation', async () => {

@@ -86,6 +86,21 @@ describe('words for', () => {
     const result = { content: [{ type: 'hologram', data: 'x' }] } as unknown as CallToolResult;
     expect(resultToText(result)).toBe('{"type":"hologram","data":"x"}');
   });
+
+  test.each([
+    [null, ''],
+    ['Hello', 'Hello'],
+    [{ type: 'text', text: 'Hello' }, 'Hello'],
+    [['Hello', null, 7], 'Hello\nnull\n7'],
+    [[{ type: 'text', text: 5 }], '{"type":"text","text":5}'],
+    [[{ type: 'image', data: PNG }], '[image/png, 9 bytes, not shown]'],
+    [[{ type: 'image' }], '{"type":"image"}'],
+    [[{ type: 'resource' }], '{"type":"resource"}'],
+    [[{ type: 'resource', resource: { text: 'Hello' } }], 'Hello'],
+    [[{ type: 'resource_link', uri: 'file:///a' }], 'Link to resource file:///a'],
+  ])('content that is no list of blocks, %j: %j', (content, text) => {
+    expect(resultToText({ content } as unknown as CallToolResult)).toBe(text);
+  });
 });
 
 describe('chat completions', () => {
