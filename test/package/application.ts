@@ -12,6 +12,8 @@ export const NODES: Readonly<Record<string, string>> = {
   'Node 24': executable('node24'),
 };
 
+export const BUN = executable('bun');
+
 /** Runs Node in the application. Rejects if it fails or does not exit by itself. */
 export function runNode(
   args: readonly string[],
@@ -21,5 +23,6 @@ export function runNode(
 }
 
 function executable(name: string): string {
-  return join(application, 'node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const file = name.replace(/\d+$/, '');
+  return join(application, 'node_modules', name, 'bin', process.platform === 'win32' ? `${file}.exe` : file);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NODES, runNode } from './application.js';
+import { BUN, NODES, runNode } from './application.js';
 
 describe.each(Object.entries(NODES))('on %s', (_name, node) => {
   test('by import: gets a token, calls a tool and exits, without a warning', async () => {
@@ -18,6 +18,12 @@ describe.each(Object.entries(NODES))('on %s', (_name, node) => {
   test('errors are instances of McpFleetError across doors and across formats', async () => {
     expect(await runNode(['instances.mjs'], node)).toEqual({ stdout: '', stderr: '' });
   });
+});
+
+test('on Bun: gets a token, calls tools over HTTP and of a process, and exits', async () => {
+  expect(await runNode(['import.mjs'], BUN)).toEqual({ stdout: 'hello\n', stderr: '' });
+  const stdout = 'remote__greet hello\nlocal__greet hello\n';
+  expect(await runNode(['transports.mjs'], BUN)).toEqual({ stdout, stderr: '' });
 });
 
 test('bundling leaves classes and functions the names they are exported by', async () => {

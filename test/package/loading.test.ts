@@ -32,7 +32,8 @@ describe.each(['import', 'require'])('by %s', (how) => {
     `;
     const type = how === 'import' ? 'module' : 'commonjs';
     const { stdout } = await runNode([`--input-type=${type}`, '--eval', code]);
-    expect(stdout.trim()).toBe('CONNECT_FAILED');
+    // The second where the machine is so busy that the time is over before the attempts are.
+    expect(stdout.trim()).toMatch(/^(CONNECT_FAILED|TIMEOUT)$/);
   });
 
   test('does not keep the process alive', async () => {

@@ -6,7 +6,7 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Folder of an application that has the packed mcp-fleet installed, and `node22` and `node24`. */
+    /** Folder of an application that has the packed mcp-fleet installed, and `node22`, `node24` and `bun`. */
     application: string;
   }
 }
@@ -20,8 +20,9 @@ export default function setup(project: TestProject): () => void {
   writeFileSync(join(application, 'package.json'), '{ "private": true }');
   // The package `node` would fetch these in an install script.
   const node = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+  const bun = `@oven/bun-${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
   execSync(
-    `npm install --prefer-offline --no-audit --no-fund --loglevel=error ./${tarball} node22@npm:${node}@22 node24@npm:${node}@24`,
+    `npm install --prefer-offline --no-audit --no-fund --loglevel=error ./${tarball} node22@npm:${node}@22 node24@npm:${node}@24 bun@npm:${bun}@1`,
     { cwd: application, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   cpSync('test/package/programs', application, { recursive: true });

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { Socket } from 'node:net';
 
 /**
  * Reads `+group` and `-group` from its stdin, whose other end this process holds. The stdin ends with this process, in
@@ -55,6 +56,7 @@ function watch(): ChildProcess {
   // In a container without a shell children end by the end of their stdin, as most do.
   for (const source of [shell, shell.stdin]) source.on('error', () => {});
   shell.unref();
-  (shell.stdin as unknown as { unref(): void }).unref();
+  // A socket in Node; other runtimes hold no process for it.
+  if (shell.stdin instanceof Socket) shell.stdin.unref();
   return shell;
 }
