@@ -36,7 +36,7 @@ export class Cookies {
     const equals = pair.indexOf('=');
     const name = pair.slice(0, equals).trim();
     const value = pair.slice(equals + 1).trim();
-    if (equals < 1 || name === '' || !/^[\x21-\x7e]*$/.test(name + value)) return false;
+    if (equals < 1 || name === '' || !/^[\x20-\x7e]*$/.test(name + value)) return false;
     if (isExpired(attributes)) return this.#cookies.delete(name);
     if (this.#cookies.get(name) === value) return false;
     if (this.#cookies.size >= MAX_COOKIES && !this.#cookies.has(name)) return false;

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { Rate } from '../../core/rate.js';
 import type { TextExit } from '../../core/text-exit.js';
 
@@ -25,6 +26,7 @@ export class Stderr {
   #isWhole = true;
   /** The beginning of a line whose end has not come. */
   #line = '';
+  #decoder = new StringDecoder('utf8');
   #leftOut = 0;
 
   constructor(options: StderrOptions) {
@@ -36,6 +38,7 @@ export class Stderr {
     this.#tail = Buffer.alloc(0);
     this.#isWhole = true;
     this.#line = '';
+    this.#decoder = new StringDecoder('utf8');
   }
 
   push(chunk: Buffer): void {
@@ -43,7 +46,7 @@ export class Stderr {
     this.#isWhole &&= joined.length <= TAIL_BYTES && chunk.length <= TAIL_BYTES;
     // Copied, so that a small tail does not hold on to a large chunk.
     this.#tail = Buffer.from(joined.subarray(-TAIL_BYTES));
-    if (this.#options.isHeard()) this.#lines(chunk.toString('utf8'));
+    if (this.#options.isHeard()) this.#lines(this.#decoder.write(chunk));
   }
 
   /** For the end of a message: what the process said last, or nothing. */
