@@ -19,7 +19,13 @@ describe.each(programs)('%s', (name) => {
 // The one for vitest is a test of this very run.
 describe('tests that use the testing kit pass', () => {
   test('with node:test', async () => {
-    const { stdout } = await run('examples', ['--import', 'tsx', '--test', '--test-reporter=tap', 'testing/node.test.ts']);
+    const { stdout } = await run('examples', [
+      '--import',
+      'tsx',
+      '--test',
+      '--test-reporter=tap',
+      'testing/node.test.ts',
+    ]);
     expect(stdout).toMatch(/# pass 4\n# fail 0/);
   });
 

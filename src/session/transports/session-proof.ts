@@ -2,13 +2,12 @@ import type { JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 import { SingleFlight } from '../../core/single-flight.js';
 import type { StopSignal } from '../../core/stop-signal.js';
 
+/** Where the server took none of them yet: it may not know the one. */
+const EACH = ['ping', 'tools/list'];
 /** Requests that do no harm and that servers answer in little: what one of them meets says how the session is. */
 const HARMLESS: ReadonlySet<string> = new Set(['ping', 'tools/list', 'prompts/list', 'resources/list']);
 /** Refusals in a row, with a session that seems to live, after which it is given up all the same. */
 const MAX_DOUBTS = 3;
-
-/** `unclear`: the server took nothing of the kind before, so that its refusal proves nothing. */
-export type SessionVerdict = 'gone' | 'alive' | 'unclear';
 
 /**
  * Whether a server still knows a session. HTTP 404 should say that it does not, and many servers say 400; but both can
@@ -17,7 +16,7 @@ export type SessionVerdict = 'gone' | 'alive' | 'unclear';
  */
 export class SessionProof {
   readonly #ask: (request: JSONRPCRequest) => Promise<'answered' | 'refused' | 'nothing'>;
-  readonly #flight = new SingleFlight<SessionVerdict>();
+  readonly #flight = new SingleFlight<boolean>();
   /** The last harmless one that the server took in this session. */
   #method: string | undefined;
   #accepted = false;
@@ -40,14 +39,15 @@ export class SessionProof {
     return this.#accepted;
   }
 
-  /** How the session is, asked once for all whose requests were refused meanwhile. */
-  async verdict(signal: StopSignal | undefined): Promise<SessionVerdict> {
+  /** Whether the session has gone, asked once for all whose requests were refused meanwhile. */
+  async isGone(signal: StopSignal | undefined): Promise<boolean> {
     return this.#flight.run(async () => {
-      const method = this.#method ?? 'ping';
-      const outcome = await this.#ask({ jsonrpc: '2.0', id: 'is-the-session-known', method });
-      if (outcome === 'refused') return this.#method === undefined ? 'unclear' : 'gone';
-      if (outcome === 'answered') this.#doubts++;
-      return 'alive';
+      for (const method of this.#method === undefined ? EACH : [this.#method]) {
+        const outcome = await this.#ask({ jsonrpc: '2.0', id: 'is-the-session-known', method });
+        if (outcome === 'answered') this.#doubts++;
+        if (outcome !== 'refused') return false;
+      }
+      return true;
     }, signal);
   }
 

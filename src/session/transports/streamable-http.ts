@@ -334,17 +334,14 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     if (this.#headers.session === undefined || !MAY_BE_GONE.has(response.status)) throw error;
     if (this.#forgotten) throw this.#forgottenBy(error);
     if (!this.#proof.wasAccepted) throw neverKnown(error);
-    const verdict = await this.#proof.verdict(control.signal);
-    if (verdict === 'gone') {
+    if (await this.#proof.isGone(control.signal)) {
       const reason = this.#forgottenBy(error);
       this.#forgotten = true;
       this.#lost(reason);
       throw reason;
     }
-    const reason = connectionLost(`The session answers nothing (${error.message})`);
-    if (verdict === 'unclear' || this.#proof.isDoubtful) this.#lost(reason);
-    // A read may be worth another try; a tool may have run.
-    throw verdict === 'unclear' ? reason : error;
+    if (this.#proof.isDoubtful) this.#lost(connectionLost(`The session answers nothing (${error.message})`));
+    throw error;
   }
 
   #forgottenBy(error: McpFleetError): ConnectionError {

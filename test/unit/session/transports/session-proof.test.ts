@@ -19,31 +19,32 @@ describe('whether a session has gone', () => {
     const { asked, proof } = proving('refused', 'refused');
     proof.accepted({ method: 'tools/list' });
     proof.accepted({ method: 'tools/call' });
-    expect(await proof.verdict(undefined)).toBe('gone');
+    expect(await proof.isGone(undefined)).toBe(true);
     proof.accepted({ method: 'ping' });
-    expect(await proof.verdict(undefined)).toBe('gone');
+    expect(await proof.isGone(undefined)).toBe(true);
     expect(asked).toEqual(['tools/list', 'ping']);
   });
 
-  test('is unclear where the server took nothing of the kind', async () => {
-    const { asked, proof } = proving('refused');
+  test('is asked twice where the server took nothing of the kind, for it may not know the one', async () => {
+    const { asked, proof } = proving('refused', 'answered', 'refused', 'refused');
     proof.accepted({ method: 'tools/call' });
-    expect(await proof.verdict(undefined)).toBe('unclear');
-    expect(asked).toEqual(['ping']);
+    expect(await proof.isGone(undefined)).toBe(false);
+    expect(await proof.isGone(undefined)).toBe(true);
+    expect(asked).toEqual(['ping', 'tools/list', 'ping', 'tools/list']);
   });
 
   test('is not so where it answers, or where nothing can be known', async () => {
     const { proof } = proving('answered', 'nothing');
     proof.accepted({ method: 'ping' });
-    expect(await proof.verdict(undefined)).toBe('alive');
-    expect(await proof.verdict(undefined)).toBe('alive');
+    expect(await proof.isGone(undefined)).toBe(false);
+    expect(await proof.isGone(undefined)).toBe(false);
     expect(proof.isDoubtful).toBe(false);
   });
 
   test('is doubtful after three refusals in a row, whatever pings say', async () => {
     const { proof } = proving();
     proof.accepted({ method: 'ping' });
-    for (let times = 0; times < 3; times++) await proof.verdict(undefined);
+    for (let times = 0; times < 3; times++) await proof.isGone(undefined);
     expect(proof.isDoubtful).toBe(true);
     proof.accepted({ method: 'tools/call' });
     expect(proof.isDoubtful).toBe(false);
@@ -52,8 +53,8 @@ describe('whether a session has gone', () => {
   test('is asked once for all who want to know at the same time', async () => {
     const { asked, proof } = proving('refused');
     proof.accepted({ method: 'ping' });
-    const verdicts = await Promise.all(Array.from({ length: 20 }, () => proof.verdict(undefined)));
-    expect(new Set(verdicts)).toEqual(new Set(['gone']));
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => proof.isGone(undefined)));
+    expect(new Set(verdicts)).toEqual(new Set([true]));
     expect(asked).toHaveLength(1);
   });
 
