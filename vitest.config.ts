@@ -33,6 +33,7 @@ export default defineConfig({
       project('integration', { alias: doors }),
       project('faults', { alias: doors, testTimeout: 60_000 }),
       project('field', { alias: doors }),
+      project('fuzz', { alias: doors }),
       project('browser', { alias: doors, testTimeout: 60_000 }),
       project('architecture'),
       project('types', {

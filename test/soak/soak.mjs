@@ -1,5 +1,7 @@
-// Whether anything piles up or goes wrong in the long run. `npm run soak [-- --minutes N]`, a minute without it.
+// Whether anything piles up or goes wrong in the long run: opening and closing, mixed load for a minute or for N
+// (`npm run soak [-- --minutes N]`), and 20,000 odd answers.
 // Prints figures; ends with 1 when something that must hold does not.
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { httpCycles, stdioCycles } from './cycles.mjs';
 import { mixedLoad } from './load.mjs';
@@ -19,6 +21,7 @@ await httpCycles(server, 1_000);
 await stdioCycles(200);
 await mixedLoad(server, untilMs);
 server.stop();
+oddAnswers(20_000);
 
 console.log();
 figure('unhandled rejections and warnings', strays.slice(0, 10), strays.length === 0);
@@ -26,3 +29,12 @@ console.log(
   violations.length === 0 ? 'All holds.' : `${violations.length} violated:\n${violations.join('\n')}`,
 );
 process.exitCode = violations.length === 0 ? 0 : 1;
+
+/** The fuzzer of the tests, for longer. */
+function oddAnswers(inputs) {
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'fuzz'], {
+    env: { ...process.env, FUZZ_INPUTS: String(inputs) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  figure(`${inputs} odd answers without a contradiction`, status === 0, status === 0);
+}
