@@ -155,6 +155,8 @@ export class WebSocketTransport implements JsonRpcTransport {
         autoPong: false,
         followRedirects: false,
         perMessageDeflate: false,
+        // A turn of the event loop for each frame: thousands may come in one piece.
+        allowSynchronousEvents: false,
         ...way,
       });
       const abort = () => {
