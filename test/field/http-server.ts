@@ -44,7 +44,7 @@ export async function fieldServer(options: FieldServerOptions = {}): Promise<Fie
         response.writeHead(request.method === 'GET' ? 405 : 200).end();
         return;
       }
-      const rpc: Received = { ...JSON.parse(body), headers: request.headers, raw: request.rawHeaders };
+      const rpc: Received = { ...messageIn(body), headers: request.headers, raw: request.rawHeaders };
       received.push(rpc);
       if (on?.(rpc, response, request) === true) return;
       if (rpc.id === undefined || rpc.method === undefined) {
@@ -106,7 +106,7 @@ export async function sseFieldServer(options: SseFieldServerOptions = {}): Promi
         response.write(`event: endpoint\ndata: ${endpoint}\n\n`);
         return;
       }
-      const rpc: Received = { ...JSON.parse(body), headers: request.headers, raw: request.rawHeaders };
+      const rpc: Received = { ...messageIn(body), headers: request.headers, raw: request.rawHeaders };
       received.push(rpc);
       if (accept?.(rpc, response) === true) return;
       response.writeHead(202).end();
@@ -136,6 +136,11 @@ async function listening(
   return Object.defineProperty(made, 'openConnections', {
     get: () => loopback.openConnections,
   }) as typeof made & { readonly openConnections: number };
+}
+
+/** A form, as for a token, is no message. */
+function messageIn(body: string): Rpc {
+  return body.startsWith('{') ? JSON.parse(body) : {};
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

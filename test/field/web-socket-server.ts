@@ -5,7 +5,7 @@ import { listenOnLoopback } from '../fixtures/loopback.js';
 import { answerOf, RESULTS, type Results, type Rpc } from './mcp-answers.js';
 
 /** RFC 6455 section 5.2. */
-export const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+const OPCODES = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /** The client at the other end. */
 export interface Peer {
@@ -93,7 +93,7 @@ export function frame(
 }
 
 /** RFC 6455 section 4.2.2. */
-export function acceptanceOf({ headers }: IncomingMessage): string {
+function acceptanceOf({ headers }: IncomingMessage): string {
   const accept = createHash('sha1')
     .update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
     .digest('base64');

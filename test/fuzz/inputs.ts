@@ -4,7 +4,7 @@ import { type Fate, fateOf } from './fates.js';
 import { type FuzzTransport, TRANSPORTS } from './servers.js';
 
 /** How long a call waits for an answer that does not come. */
-export const TIMEOUT_MS = 300;
+const TIMEOUT_MS = 300;
 
 type Request = (client: McpClient, nonce: string) => Promise<unknown>;
 const options = { timeoutMs: TIMEOUT_MS };

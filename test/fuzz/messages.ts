@@ -12,7 +12,7 @@ const TEXT = { type: 'text', text: 'done', annotations: { audience: ['user'], pr
 const INFO = { name: 'fuzz', version: '1', title: 'Fuzz' };
 
 /** What a server in its right mind answers, by method. */
-export const RESULTS: Readonly<Record<string, object>> = {
+const RESULTS: Readonly<Record<string, object>> = {
   initialize: {
     protocolVersion: '2025-06-18',
     capabilities: {

@@ -102,7 +102,9 @@ async function exercise(sinks: Sinks, config: ServerConfig): Promise<void> {
     sinks.listenTo(manager);
     sinks.add('report', await manager.connect());
     await sinks.attempt('error', () => manager.callTool({ server: 'a', name: 'echo', arguments: {} }));
-    sinks.add('outcome', await manager.callTools([{ server: 'a', name: 'echo' }]));
+    const [outcome] = await manager.callTools([{ server: 'a', name: 'echo' }]);
+    // A result is what the caller asked for: data, whatever is in it.
+    sinks.add('outcome', outcome?.ok ? outcome.call : outcome);
     sinks.add('list', await manager.listTools());
     sinks.add('refreshed', await manager.refreshTokens());
     sinks.add('snapshot', manager.snapshot());
