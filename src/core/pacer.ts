@@ -14,7 +14,8 @@ export interface Pausable {
 export class Pacer {
   readonly #source: Pausable;
   #usedMs = 0;
-  #waiting = false;
+  /** What is still to be done before the source goes on; `undefined` while it goes on. */
+  #waiting: (() => void)[] | undefined;
 
   constructor(source: Pausable) {
     this.#source = source;
@@ -31,14 +32,27 @@ export class Pacer {
     }
   }
 
+  /** Runs work on each of several pieces of data, which may be much together: in as many turns as it takes. */
+  each<Piece>(pieces: Iterable<Piece>, work: (piece: Piece) => void): void {
+    for (const piece of pieces) {
+      if (this.#waiting === undefined) this.run(() => work(piece));
+      else this.#waiting.push(() => work(piece));
+    }
+  }
+
   #wait(): void {
     this.#usedMs = 0;
-    if (this.#waiting) return;
-    this.#waiting = true;
+    if (this.#waiting !== undefined) return;
+    this.#waiting = [];
     this.#source.pause();
-    setImmediate(() => {
-      this.#waiting = false;
-      this.#source.resume();
-    });
+    setImmediate(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    const left = this.#waiting ?? [];
+    this.#waiting = undefined;
+    while (left.length > 0 && this.#waiting === undefined) this.run(left.shift() as () => void);
+    if (this.#waiting === undefined) this.#source.resume();
+    else (this.#waiting as (() => void)[]).push(...left);
   }
 }

@@ -14,6 +14,9 @@ import { endProcess } from './process-group.js';
 import type { Stderr } from './stderr.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
 
+/** A chunk may hold thousands of lines. */
+const SLICE_BYTES = 4_096;
+
 /** What a child may know of its parent's environment: enough to find programs and a home. */
 const INHERITED_VARIABLES =
   process.platform === 'win32'
@@ -120,14 +123,15 @@ export class StdioTransport implements JsonRpcTransport {
     const { maxResponseBytes: maxBytes } = this.#options;
     const lines = new LineReader(maxBytes, {
       line: (line) => {
+        if (line === '') return;
         for (const message of readLine(line, { maxBytes })) this.#sink?.message(message);
       },
       oversize: (head, tail) => this.#sink?.message(oversizeMessage(head, tail)),
     });
     const pacer = new Pacer(stdout);
     stdout.on('data', (chunk: Buffer) =>
-      pacer.run(() => {
-        if (!lines.push(chunk)) this.#over(tooLarge(maxBytes));
+      pacer.each(slices(chunk), (slice) => {
+        if (!lines.push(slice)) this.#over(tooLarge(maxBytes));
       }),
     );
     const stderrPacer = new Pacer(stderr);
@@ -216,4 +220,9 @@ function inheritedEnvironment(): Record<string, string> {
     if (value !== undefined && !value.startsWith('()')) environment[name] = value;
   }
   return environment;
+}
+
+function* slices(chunk: Buffer): Generator<Buffer> {
+  for (let start = 0; start < chunk.length; start += SLICE_BYTES)
+    yield chunk.subarray(start, start + SLICE_BYTES);
 }

@@ -18,7 +18,7 @@ function paced() {
       now += ms;
       if (fault !== undefined) throw fault;
     });
-  return { did, work };
+  return { did, work, pacer };
 }
 
 describe('a source of work', () => {
@@ -49,5 +49,21 @@ describe('a source of work', () => {
     const { did, work } = paced();
     expect(() => work(20, new Error('bad'))).toThrow('bad');
     expect(did).toEqual(['pause']);
+  });
+
+  test('does pieces that are much together in turns, in order, and goes on when all are done', () => {
+    const { did, pacer } = paced();
+    const pieces = Array.from({ length: 10 }, (_, piece) => piece);
+    pacer.each(pieces, (piece) => {
+      now += 4;
+      did.push(String(piece));
+    });
+    expect(did).toEqual(['0', '1', '2', 'pause']);
+    pacer.each(['late'], (piece) => did.push(piece));
+    vi.runOnlyPendingTimers();
+    expect(did.slice(4)).toEqual(['3', '4', '5', 'pause']);
+    vi.runAllTimers();
+    const rest = ['6', '7', '8', 'pause', '9', 'late', 'resume'];
+    expect(did.slice(8)).toEqual(rest);
   });
 });
