@@ -3,7 +3,7 @@ import { type Altered, altered } from './grammar.js';
 import { answerTo, failureOf, type Rpc, unaskedMessages } from './messages.js';
 
 /** How an answer comes. */
-export const FRAMINGS = [
+const FRAMINGS = [
   ...[
     'whole',
     'whole',
@@ -17,7 +17,10 @@ export const FRAMINGS = [
   ],
   ...['as-text-id', 'for-another-first', 'cut', 'nothing', 'for-another-only', 'odd-status'],
 ] as const;
-export type Framing = (typeof FRAMINGS)[number];
+type Framing = (typeof FRAMINGS)[number];
+
+/** Framings that send no whole answer to the request. */
+export const NO_ANSWER: readonly Framing[] = ['cut', 'nothing', 'for-another-only'];
 
 /** What happens to one request: chosen before it comes, as a function of the random numbers alone. */
 export interface Fate {
@@ -65,8 +68,7 @@ export function fateOf(random: Random): Fate {
   return {
     framing,
     isFailure,
-    thenCloses:
-      (framing === 'cut' || framing === 'nothing' || framing === 'for-another-only') && random.chance(0.2),
+    thenCloses: NO_ANSWER.includes(framing) && random.chance(0.2),
     status: framing === 'odd-status' ? random.pick(STATUSES) : 200,
     contentType: framing === 'odd-status' ? random.pick(TYPES) : undefined,
     write(rpc) {

@@ -1,4 +1,5 @@
 import { McpFleetError } from 'mcp-fleet';
+import { NO_ANSWER } from './fates.js';
 import type { Input } from './inputs.js';
 import type { FuzzServer } from './servers.js';
 
@@ -11,8 +12,6 @@ export function outcomeOf(call: Promise<unknown>): Promise<Outcome> {
   );
 }
 
-/** Framings that send no whole answer to the request. */
-const NO_ANSWER = ['cut', 'nothing', 'for-another-only'];
 /** Framings after which the answer is there, to this request, as every transport carries it. */
 const ANSWER = ['whole', 'after-unasked', 'with-spaces', 'twice'];
 /** Alterations that leave an answer within every limit. */
