@@ -62,7 +62,9 @@ export async function requestToken(request: TokenRequest, ask: AskAuthorizationS
     configuration.timeout = 0;
     configuration[openid.customFetch] = async (url, { method, headers, body }) => {
       secretsIn(String(body)).forEach(note);
-      answer = await ask(new URL(url), { method, headers, body: String(body) });
+      // The HTTP path says who asks.
+      const { 'user-agent': _library, ...fields } = headers;
+      answer = await ask(new URL(url), { method, headers: fields, body: String(body) });
       return asTokenResponse(answer);
     };
     const granted = await openid.genericGrantRequest(configuration, grantType, parametersOf(request));

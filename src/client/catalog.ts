@@ -3,7 +3,7 @@ import { RunningCall } from '../calls/running-call.js';
 import { wait } from '../core/abort.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { Deadline } from '../core/deadline.js';
-import { ConnectionError, McpFleetError } from '../core/errors.js';
+import { ConnectionError, McpFleetError, TimeoutError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { ListEntries, ListKind, ListPage } from '../session/session.js';
@@ -54,6 +54,8 @@ export interface CatalogOptions {
   ttlMs: number;
   onChange(change: CatalogChange): void;
   onError(error: unknown): void;
+  /** What a caller gets whose wait has ended for this reason. @default the reason */
+  lateBy?(reason: unknown): unknown;
 }
 
 export interface CatalogRequest {
@@ -62,8 +64,8 @@ export interface CatalogRequest {
   /** Ends this caller's wait. */
   signal: StopSignal;
   timeoutMs?: number | undefined;
-  /** Told how many requests the reading took that this caller waited for, whatever its outcome. */
-  onAttempts?: (attempts: number) => void;
+  /** Told of the reading that this caller waited for, whatever its outcome. */
+  onEnd?: ((reading: Pick<RunningCall, 'attempts' | 'delivery'>) => void) | undefined;
   /** Of the call that the list is read for. */
   observation?: CallObservation | undefined;
 }
@@ -121,17 +123,23 @@ export class Catalog {
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
   async get<Kind extends ListKind>(
     kind: Kind,
-    { fresh = false, signal, timeoutMs = 0, onAttempts, observation }: CatalogRequest,
+    { fresh = false, signal, timeoutMs = 0, onEnd, observation }: CatalogRequest,
   ): Promise<KnownList<Kind>> {
     const known = fresh ? undefined : this.known(kind);
     if (known !== undefined) return known;
     const shelf = this.#shelf(kind);
+    const { reading: before } = shelf;
     const loading = shelf.loading.run(() => this.#load(kind, shelf, timeoutMs, observation), signal);
     const { reading } = shelf;
     try {
       return (await loading) as KnownList<Kind>;
+    } catch (error) {
+      if (error === signal.reason) throw this.#options.lateBy?.(error) ?? error;
+      // The time of those who came first is not that of whoever joined them.
+      if (reading !== before || signal.aborted || !(error instanceof TimeoutError)) throw error;
+      return await this.get(kind, { fresh, signal, timeoutMs, onEnd, observation });
     } finally {
-      onAttempts?.(reading?.attempts ?? 0);
+      if (reading !== undefined) onEnd?.(reading);
     }
   }
 

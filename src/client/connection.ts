@@ -172,11 +172,15 @@ export class Connection {
     try {
       return await this.#attempt.run(() => this.#open(), signal);
     } catch (error) {
-      if (!(error instanceof TimeoutError) || error !== signal.reason) throw error;
-      // Whose time is up learns what took it.
-      const what = `${error.message}: the server is still starting${this.#options.lastWords()}`;
-      throw new TimeoutError(error.timeoutMs, what, { delivery: 'not-sent', cause: error });
+      throw error === signal.reason ? this.lateBy(error) : error;
     }
+  }
+
+  /** The end of a wait: whose time is up while the server is still starting learns what took it. */
+  lateBy(reason: unknown): unknown {
+    if (!(reason instanceof TimeoutError) || this.#state.status !== 'connecting') return reason;
+    const what = `${reason.message}: the server is still starting${this.#options.lastWords()}`;
+    return new TimeoutError(reason.timeoutMs, what, { delivery: 'not-sent', cause: reason });
   }
 
   get #limits(): FirstStart {

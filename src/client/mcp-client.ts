@@ -28,7 +28,7 @@ import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '
 import { ServerAccess } from './access.js';
 import { checkCallOptions, checkToolCall } from './call-checks.js';
 import { CAPABILITY_OF_LIST, requireCapability, unsupported } from './capabilities.js';
-import { Catalog, type CatalogChange } from './catalog.js';
+import { Catalog, type CatalogChange, type CatalogRequest } from './catalog.js';
 import type { McpClientEvents } from './events.js';
 import { INSTRUMENTATION, type Instrumentation } from './instrumentation.js';
 import {
@@ -123,6 +123,7 @@ export class McpClient implements AsyncDisposable {
       isAllowed: this.#allowed,
       onChange: (change) => this.#events.emit('catalog', { server: name, ...this.#shownChange(change) }),
       onError: (error) => this.#report('catalog', error),
+      lateBy: (reason) => this.#link.connection.lateBy(reason),
     });
     this.#toolCalls = new ToolCalls({
       server: name,
@@ -444,10 +445,12 @@ export class McpClient implements AsyncDisposable {
     return this.#run({ method }, options, async (running) => {
       const { signal, observation } = running;
       const { timeoutMs } = options;
-      const onAttempts = (attempts: number) => {
+      const onEnd: CatalogRequest['onEnd'] = ({ attempts, delivery }) => {
         running.attempts = attempts;
+        // Who stops waiting leaves the reading to others: what is known of its request is known of theirs.
+        if (signal.aborted) running.delivery = delivery;
       };
-      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs, onAttempts, observation });
+      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs, onEnd, observation });
       return list.entries;
     });
   }
@@ -461,6 +464,7 @@ export class McpClient implements AsyncDisposable {
       const { capabilities } = session;
       if (capabilities !== undefined && capabilities[CAPABILITY_OF_LIST[kind]] === undefined)
         return EMPTY_PAGE;
+      call.delivery = 'unknown';
       try {
         return await session.list(kind, cursor, { signal });
       } catch (error) {

@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import { type AddressGuard, guardedFetch } from './address-guard.js';
 import { failureOfRequest } from './failures.js';
 import { foreignFetch } from './foreign-fetch.js';
@@ -111,6 +111,7 @@ class Routes {
       dispatcher: new ProxyAgent({
         uri: proxy.href,
         proxyTunnel,
+        factory: poolOverProxy,
         proxyTls: { timeout },
         requestTls: { timeout },
         headersTimeout: 0,
@@ -121,6 +122,19 @@ class Routes {
     this.#byProxy.set(key, route);
     return route;
   }
+}
+
+/** Where a proxy closes the connection instead of opening a tunnel, undici would connect again at once, and for ever. */
+function poolOverProxy(origin: string | URL, options: Pool.Options): Pool {
+  const { connect } = options;
+  if (typeof connect !== 'function') return new Pool(origin, options);
+  const once: buildConnector.connector = (to, callback) =>
+    connect(to, (...[error, socket]) => {
+      if (error === null) return callback(null, socket);
+      const { code } = error as NodeJS.ErrnoException;
+      callback(code === 'UND_ERR_SOCKET' ? Object.assign(error, { code: 'UND_ERR_ABORTED' }) : error, null);
+    });
+  return new Pool(origin, { ...options, connect: once });
 }
 
 function send({ dispatcher, via }: Route, url: URL, request: HttpRequest | RequestInit): Promise<Response> {

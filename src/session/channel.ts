@@ -209,12 +209,14 @@ export class Channel {
   }
 
   /** What cannot be read costs nobody but the request that it names. */
-  #unreadable({ id, fault, text }: Unreadable): void {
+  #unreadable({ id, fault, text, isGuess = false, isNotification = false }: Unreadable): void {
     const found = this.#pendingId(id);
     if (id !== undefined && found === undefined) return;
     const words = this.#options.exit.words(text);
-    const error = errorOfFault(fault, { words, maxBytes: this.#options.maxBytes });
-    if (found === undefined) this.#failOnly(error);
+    const isNamed = found !== undefined && !isGuess;
+    const error = errorOfFault(fault, { isNamed, words, maxBytes: this.#options.maxBytes });
+    if (isNotification) this.#onceReported(error);
+    else if (found === undefined) this.#failOnly(error);
     else this.#fail(found, error);
   }
 

@@ -1,7 +1,5 @@
-import { createServer } from 'node:http';
 import { McpClient, type ServerDefaults } from 'mcp-fleet';
-import { describe, expect, test, vi } from 'vitest';
-import { listenOnLoopback } from '../fixtures/loopback.js';
+import { describe, expect, test } from 'vitest';
 import { fieldServer, json, refused } from './http-server.js';
 import { DONE, INITIALIZED, resultOf } from './mcp-answers.js';
 
@@ -68,54 +66,5 @@ describe('the cookie of a load balancer', () => {
     await using client = new McpClient('field', { url: server.url }, CALM);
     for (let call = 0; call < 3; call++) expect(await client.callTool({ name: 'work' })).toEqual(DONE);
     expect(server.count('initialize')).toBe(1);
-  });
-});
-
-describe('a proxy', () => {
-  async function proxy() {
-    const seen: string[] = [];
-    const server = createServer((request, response) => {
-      seen.push(`${request.method} ${request.url}`);
-      response.writeHead(502).end('the proxy refuses');
-    });
-    server.on('connect', (request, socket) => {
-      seen.push(`CONNECT ${request.url}`);
-      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
-    });
-    const loopback = await listenOnLoopback(server);
-    return { seen, url: `http://127.0.0.1:${loopback.port}`, [Symbol.asyncDispose]: loopback.close };
-  }
-
-  test.each(['HTTP_PROXY', 'http_proxy', 'ALL_PROXY'])('named by %s is used', async (variable) => {
-    await using stand = await proxy();
-    vi.stubEnv(variable, stand.url);
-    await using client = new McpClient('field', { url: 'http://mcp.invalid/mcp' }, CALM);
-    await client.connect().catch(() => {});
-    expect(stand.seen[0]).toContain('mcp.invalid');
-  });
-
-  test('is used by HTTPS servers and WebSockets too', async () => {
-    await using stand = await proxy();
-    vi.stubEnv('HTTPS_PROXY', stand.url);
-    for (const url of ['https://mcp.invalid/mcp', 'wss://mcp.invalid/mcp']) {
-      await using client = new McpClient('field', { url }, CALM);
-      await client.connect().catch(() => {});
-    }
-    expect(stand.seen).toEqual(expect.arrayContaining(['CONNECT mcp.invalid:443']));
-    expect(stand.seen.length).toBeGreaterThanOrEqual(2);
-  });
-
-  test.each<[string, Record<string, string>, ServerDefaults]>([
-    ['NO_PROXY names the host', { NO_PROXY: 'localhost,127.0.0.1' }, {}],
-    ['NO_PROXY is a star', { NO_PROXY: '*' }, {}],
-    ['the option says so', {}, { proxy: false }],
-  ])('is passed by where %s', async (_what, variables, settings) => {
-    await using stand = await proxy();
-    await using server = await fieldServer();
-    vi.stubEnv('HTTP_PROXY', stand.url);
-    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
-    await using client = new McpClient('field', { url: server.url }, { ...CALM, ...settings });
-    expect(await client.callTool({ name: 'work' })).toEqual(DONE);
-    expect(stand.seen).toEqual([]);
   });
 });

@@ -100,15 +100,16 @@ export function faultOfValue(value: unknown, { maxBytes }: JsonLimits): JsonFaul
 /**
  * What a fault means for the request whose answer has it. An answer that is none was an answer; of a text that is
  * broken, or was not read, nobody knows what it would have said.
+ * @param details with `isNamed` where the message itself names the request
  */
 export function errorOfFault(
   fault: JsonFault,
-  details: { maxBytes: number; httpStatus?: number | undefined; words?: string },
+  details: { isNamed: boolean; maxBytes: number; httpStatus?: number | undefined; words?: string },
 ): ConnectionError {
-  const { words = '', maxBytes, ...known } = details;
+  const { words = '', isNamed, maxBytes, ...known } = details;
   const isLarge = fault === 'too large' || fault === 'too many values';
   const code = isLarge ? 'RESPONSE_TOO_LARGE' : 'PROTOCOL_ERROR';
-  const isAnswer = fault === 'too deep' || fault === 'neither result nor error';
+  const isAnswer = isNamed && (fault === 'too deep' || fault === 'neither result nor error');
   const delivery: Delivery = isAnswer ? 'answered' : 'unknown';
   const limit = isLarge ? ` (${maxBytes})` : '';
   const said = words === '' ? '' : `: ${words}`;
@@ -127,9 +128,10 @@ function maxValues(maxBytes: number): number {
   return Math.max(MIN_VALUES, maxBytes / BYTES_A_VALUE);
 }
 
-/** What is wrong with the structure of a text, found without building it. Stops at the first fault. */
+/** What is wrong with the structure of a text, found without building it. */
 function faultOf(text: string, most: number): JsonFault | undefined {
   let depth = 0;
+  let deepest = 0;
   let values = 1;
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
@@ -141,7 +143,7 @@ function faultOf(text: string, most: number): JsonFault | undefined {
         break;
       case OPEN_BRACE:
       case OPEN_BRACKET:
-        if (++depth > MAX_DEPTH) return 'too deep';
+        deepest = Math.max(deepest, ++depth);
         if (++values > most) return 'too many values';
         break;
       case CLOSE_BRACE:
@@ -150,7 +152,9 @@ function faultOf(text: string, most: number): JsonFault | undefined {
         break;
     }
   }
-  return undefined;
+  if (deepest <= MAX_DEPTH) return undefined;
+  // One that is cut off was not sent to its end.
+  return depth === 0 ? 'too deep' : 'not JSON';
 }
 
 /** Where the string that begins at `start` ends; the end of the text if it does not. */

@@ -16,7 +16,10 @@ export function readLine(line: string, limits: JsonLimits): Incoming[] {
   const isMessage = first !== undefined && first.kind !== 'noise' && first.kind !== 'unreadable';
   if (isMessage || !plain.includes('"jsonrpc"')) return messages;
   const found = messagesAmongText(plain, limits);
-  return found.length > 0 ? found : messages;
+  if (found.length === 0) return messages;
+  // What is too much to be read may be the answer in a batch.
+  const isLost = first?.kind === 'unreadable' && first.fault !== 'not JSON';
+  return isLost && found.every(({ kind }) => kind !== 'answer') ? [...found, first] : found;
 }
 
 /** What a log repeats of requests is none: answers and notifications count, and what stands at the beginning. */

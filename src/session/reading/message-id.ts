@@ -12,10 +12,10 @@ export function idIn(text: string, end = text): RequestId | undefined {
   return idAtStart(text) ?? idOf(AT_END.exec(end.slice(-1_024))?.[1]);
 }
 
-/** The member `id` of the outermost object, as far as the text can be followed. */
+/** The member `id` of the outermost object, as far as the text can be followed. A batch has many, and none of its own. */
 function idAtStart(text: string): RequestId | undefined {
-  const start = text.indexOf('{');
-  if (start === -1) return undefined;
+  const start = text.search(/[[{]/);
+  if (text[start] !== '{') return undefined;
   let depth = 0;
   for (let at = start; at < text.length; at++) {
     const character = text[at];

@@ -40,6 +40,10 @@ export interface Unreadable {
   readonly id: RequestId | undefined;
   readonly fault: JsonFault;
   readonly text: string;
+  /** It names none: the id is that of the request which it is taken to answer. */
+  readonly isGuess?: boolean;
+  /** It was said by itself: nobody waits for it. */
+  readonly isNotification?: boolean;
 }
 
 /** The code of an error that names none (JSON-RPC 2.0 section 5.1, "Internal error"). */
@@ -48,6 +52,8 @@ const INTERNAL_ERROR = -32_603;
 const EXCERPT_CHARACTERS = 16_384;
 
 const NOISE: Incoming = { kind: 'noise', text: '' };
+/** The beginning of what is no answer, whatever follows. */
+const METHOD = /^[\ufeff\s]*\{\s*(?:"jsonrpc"\s*:\s*"[^"]*"\s*,\s*)?"method"\s*:/;
 
 /**
  * Reads what a server sent in one piece: a message, or a batch of them as revision 2025-03-26 allows. Liberal in what
@@ -72,7 +78,12 @@ export function readValue(value: unknown, limits: JsonLimits): Incoming {
 
 /** A message that is too large to be parsed, by its beginning and its end. */
 export function oversizeMessage(head: string, tail: string): Unreadable {
-  return { kind: 'unreadable', id: idIn(head, tail), fault: 'too large', text: '' };
+  const id = idIn(head, tail);
+  return { kind: 'unreadable', id, fault: 'too large', text: '', ...notification(id, head) };
+}
+
+function notification(id: RequestId | undefined, head: string): { isNotification?: true } {
+  return id === undefined && METHOD.test(head) ? { isNotification: true } : {};
 }
 
 /** @param text that it came in, for those who have to say what is wrong with it */
@@ -132,7 +143,7 @@ function unreadable(text: string, fault: JsonFault): Incoming {
   const id = idIn(head, text);
   // What names no request and does not look like JSON-RPC is nothing that anybody waits for.
   if (id === undefined && !/"(jsonrpc|result|error)"/.test(head)) return noise(text);
-  return { kind: 'unreadable', id, fault, text: head };
+  return { kind: 'unreadable', id, fault, text: head, ...notification(id, head) };
 }
 
 function noise(text: string): Incoming {

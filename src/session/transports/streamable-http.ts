@@ -191,12 +191,12 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     const { maxResponseBytes: maxBytes } = this.#options;
     const text = await readText(response, maxBytes);
     let isAnswered = false;
+    let broken: Unreadable | undefined;
     const messages = readMessages(text, { maxBytes });
     for (const message of messages) {
-      // It came for nothing else, whatever id can be made out in it.
       if (message.kind === 'unreadable') {
-        const words = this.#options.exit.words(message.text);
-        throw errorOfFault(message.fault, { httpStatus: response.status, words, maxBytes });
+        broken ??= message;
+        continue;
       }
       // An answer that names no request is the answer to this one: it came for nothing else.
       const meant = message.kind === 'answer' && message.id === undefined ? { ...message, id } : message;
@@ -204,6 +204,12 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       this.#sink?.message(meant);
     }
     if (isAnswered) return;
+    // It came for nothing else, whatever id can be made out in it.
+    if (broken !== undefined) {
+      const words = this.#options.exit.words(broken.text);
+      const details = { isNamed: answers(broken, id), httpStatus: response.status, words, maxBytes };
+      throw errorOfFault(broken.fault, details);
+    }
     if (text.trim() === '') throw unanswered(`HTTP ${response.status} came with an empty body`);
     if (messages.every(({ kind }) => kind === 'noise') && messages.length > 0)
       throw this.#notAnMcpServer('The body holds no answer', response, text, true);
@@ -237,7 +243,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
           onRetry: (ms) => {
             delayMs = Math.min(Math.max(ms, RESUME_DELAY_MS), MAX_RESUME_DELAY_MS);
           },
-          isAnswer: (message) => message.id === undefined || answers(message, request.id),
+          isAnswer: (message) => answers(brokenAnswer(message, request.id), request.id),
           asAnswer: (message) => brokenAnswer(message, request.id),
           onMessage: (message) => {
             if (!answers(message, request.id)) return;
@@ -389,8 +395,9 @@ export class StreamableHttpTransport implements JsonRpcTransport {
 
 /** What is broken on the stream of a request, and does not look like a notification, is its answer. */
 function brokenAnswer(message: Incoming, id: RequestId): Incoming {
-  const isBroken = message.kind === 'unreadable' && message.id === undefined;
-  return isBroken && !message.text.includes('"method"') ? { ...message, id } : message;
+  const isBroken =
+    message.kind === 'unreadable' && message.id === undefined && message.isNotification !== true;
+  return isBroken && !message.text.includes('"method"') ? { ...message, id, isGuess: true } : message;
 }
 
 function withStatus(message: Incoming, httpStatus: number): Incoming {

@@ -133,7 +133,19 @@ export class WebSocketTransport implements JsonRpcTransport {
     if (guard !== undefined) await checkHost(guard, url);
     secretsOfProxy(proxy).forEach(onSecret);
     const { HttpsProxyAgent } = await loaded(import('https-proxy-agent'));
-    return this.#connect(token, signal, { agent: new HttpsProxyAgent(proxy) }, proxy.host);
+    const agent = new HttpsProxyAgent(proxy);
+    let status = 200;
+    agent.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+      status = statusCode;
+    });
+    const outcome = await this.#connect(token, signal, { agent }, proxy.host);
+    // The agent hands on what the proxy said as if the server had.
+    if (outcome instanceof WebSocket || status === 200) return outcome;
+    throw new ConnectionError(
+      'CONNECT_FAILED',
+      `The proxy refused the connection (HTTP ${status}): ${url.protocol}//${url.host} through the proxy ${proxy.host}`,
+      { delivery: 'not-sent', retryable: true },
+    );
   }
 
   #connect(
