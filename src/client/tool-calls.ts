@@ -138,9 +138,9 @@ export class ToolCalls {
         // It may be among those that could not be read.
         if (list.truncated !== undefined && this.#options.isAllowed(name)) return undefined;
       } catch (error) {
-        signal.throwIfAborted();
         // Then the call cannot be sent either.
         if (error instanceof McpFleetError && error.delivery === 'not-sent') throw error;
+        signal.throwIfAborted();
         this.#unlistable = connection.session;
         report('catalog', error);
       }

@@ -110,6 +110,7 @@ test('a command that has to be installed first is waited for, and its words are 
     .callTool({ name: 'work' }, { timeoutMs: 600 })
     .catch((error: McpFleetError) => error);
   expect(early).toMatchObject({ code: 'TIMEOUT', delivery: 'not-sent' });
+  expect((early as McpFleetError).message).toMatch(/still starting.*installing demo-server/);
   expect(await client.callTool({ name: 'work' }, { timeoutMs: 20_000 })).toEqual(DONE);
   expect(lines).toEqual(['installing demo-server@1.0.0']);
 });

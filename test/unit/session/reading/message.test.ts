@@ -181,6 +181,15 @@ test('a message that is too large is known by its beginning or its end', () => {
   expect(oversizeMessage('xxxx', 'xxxx')).toMatchObject({ id: undefined, fault: 'too large' });
 });
 
+test.each([
+  ['{"jsonrpc":"2.0","method":"x","params":{"a":"aaaa', true],
+  [' { "method" : "x', true],
+  ['{"jsonrpc":"2.0","method":"x","id":7,"params":{"a":"aaaa', undefined],
+  ['{"jsonrpc":"2.0","result":{"method":"x', undefined],
+])('a message that cannot be read and begins with %s is a notification: %s', (head, isNotification) => {
+  expect(oversizeMessage(head, 'aaaa"}}').isNotification).toBe(isNotification);
+});
+
 describe('a line of stdout', () => {
   const one = '{"jsonrpc":"2.0","id":1,"result":{}}';
   const note = '{"jsonrpc":"2.0","method":"x"}';
