@@ -4,7 +4,7 @@ import { type RestDoor, restDoor } from '../../fixtures/rest-door.js';
 
 let door: RestDoor;
 beforeEach(async () => {
-  door = await restDoor({ maxBodyBytes: 2_000, bodyTimeoutMs: 50 });
+  door = await restDoor({ maxBodyBytes: 2_000 });
 });
 afterEach(() => door[Symbol.asyncDispose]());
 
@@ -99,6 +99,11 @@ describe('that is too large is 413', () => {
 });
 
 describe('that does not arrive is 408', () => {
+  beforeEach(async () => {
+    await door[Symbol.asyncDispose]();
+    door = await restDoor({ maxBodyBytes: 2_000, bodyTimeoutMs: 50 });
+  });
+
   test('when it stops', async () => {
     const { body } = trickle(['{"server_name"'], 0, false);
     expect((await post(body)).status).toBe(408);
