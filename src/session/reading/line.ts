@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { endOfString, type JsonLimits } from './json.js';
-import { type Incoming, readMessages } from './message.js';
+import { type Incoming, readMessages, type Unreadable } from './message.js';
 
 /** Messages that are looked for in one line. */
 const MAX_MESSAGES = 100;
@@ -19,7 +19,8 @@ export function readLine(line: string, limits: JsonLimits): Incoming[] {
   if (found.length === 0) return messages;
   // What is too much to be read may be the answer in a batch.
   const isLost = first?.kind === 'unreadable' && first.fault !== 'not JSON';
-  return isLost && found.every(({ kind }) => kind !== 'answer') ? [...found, first] : found;
+  const isFound = found.some(({ kind }) => kind === 'answer' || kind === 'unreadable');
+  return isLost && !isFound ? [...found, first] : found;
 }
 
 /** What a log repeats of requests is none: answers and notifications count, and what stands at the beginning. */
@@ -33,10 +34,17 @@ function messagesAmongText(line: string, limits: JsonLimits): Incoming[] {
     for (const message of readMessages(line.slice(at, end), limits)) {
       if (message.kind === 'answer' || message.kind === 'notification') found.push(message);
       else if (message.kind === 'request' && isFirst) found.push(message);
+      else if (message.kind === 'unreadable' && isTooMuch(message)) found.push(message);
     }
     at = line.indexOf('{', end);
   }
   return found;
+}
+
+/** An answer that is whole, and too much to be read. */
+function isTooMuch({ id, fault, text }: Unreadable): boolean {
+  const isWhole = fault === 'too deep' || fault === 'too many values';
+  return isWhole && id !== undefined && !text.includes('"method"');
 }
 
 /** The place behind the object that begins at `start`. */

@@ -3,9 +3,13 @@ import type { RequestId } from './message.js';
 
 /** Ids longer than this are none that we sent. */
 const MAX_ID_CHARACTERS = 200;
+/** An integer, or a text without escapes, as JSON has them: what else stands there was not sent by us. */
+const ID = '(-?(?:0|[1-9]\\d{0,15})|"[ !#-[\\]-\\uffff]{0,200}")';
+const AT_START = new RegExp(`^\\s*:\\s*${ID}\\s*[,}]`);
 /** The last members of a message whose beginning does not tell its id. */
-const AT_END =
-  /[,{]\s*"id"\s*:\s*(-?\d{1,16}|"[^"\\]{0,200}")\s*(?:,\s*"jsonrpc"\s*:\s*"[^"]{0,9}"\s*)?\}\s*$/;
+const AT_END = new RegExp(
+  `[,{]\\s*"id"\\s*:\\s*${ID}\\s*(?:,\\s*"jsonrpc"\\s*:\\s*"[^"]{0,9}"\\s*)?\\}\\s*$`,
+);
 
 /** The id of a message that is cut off, broken, or too large to be parsed: from its beginning, else from its end. */
 export function idIn(text: string, end = text): RequestId | undefined {
@@ -25,9 +29,7 @@ function idAtStart(text: string): RequestId | undefined {
     } else if (character === '"') {
       const end = endOfString(text, at);
       if (depth === 1 && text.slice(at + 1, end) === 'id') {
-        const value = /^\s*:\s*(-?\d{1,16}|"[^"\\]{0,200}")\s*[,}]/.exec(
-          text.slice(end + 1, end + MAX_ID_CHARACTERS + 32),
-        )?.[1];
+        const value = AT_START.exec(text.slice(end + 1, end + MAX_ID_CHARACTERS + 32))?.[1];
         if (value !== undefined) return idOf(value);
       }
       at = end;

@@ -51,6 +51,9 @@ const INTERNAL_ERROR = -32_603;
 /** Of a text that cannot be read, how much is kept to say so. */
 const EXCERPT_CHARACTERS = 16_384;
 
+/** Not the beginning of a batch: many logs put the level or the time in brackets, and then what they received. */
+const BRACKETED = /^[\ufeff\s]*\[(?!\s*[{\]])/;
+
 const NOISE: Incoming = { kind: 'noise', text: '' };
 /** The beginning of what is no answer, whatever follows. */
 const METHOD = /^[\ufeff\s]*\{\s*(?:"jsonrpc"\s*:\s*"[^"]*"\s*,\s*)?"method"\s*:/;
@@ -140,6 +143,7 @@ function saysSomething(error: unknown): boolean {
 
 function unreadable(text: string, fault: JsonFault): Incoming {
   const head = cut(text);
+  if (BRACKETED.test(head)) return noise(text);
   const id = idIn(head, text);
   // What names no request and does not look like JSON-RPC is nothing that anybody waits for.
   if (id === undefined && !/"(jsonrpc|result|error)"/.test(head)) return noise(text);

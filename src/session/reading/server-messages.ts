@@ -33,7 +33,7 @@ export function readProgress(params: Params): Progress | undefined {
 
 /** A level that is not known here is `info`, as most are. */
 export function readLogMessage(params: Params): LoggingMessageNotification['params'] {
-  const level = String(params.level).toLowerCase();
+  const level = String(text(params.level)).toLowerCase();
   const logger = text(params.logger) as string | undefined;
   return {
     level: (LEVELS.has(level) ? level : level === 'warn' ? 'warning' : 'info') as LoggingLevel,

@@ -49,3 +49,23 @@ test('what is too much beside a notification is still a fault', () => {
     'unreadable',
   ]);
 });
+
+test.each(['[main] INFO answer: ', 'DEBUG {"at":1} '])(
+  'an answer that is too deep is one behind %j too',
+  (words) => {
+    const answer = `{"jsonrpc":"2.0","id":1,"result":${nested(70)}}`;
+    expect(readLine(words + answer, LIMITS)).toMatchObject([
+      { kind: 'unreadable', id: 1, fault: 'too deep' },
+    ]);
+    const request = `{"jsonrpc":"2.0","id":1,"method":"x","params":${nested(70)}}`;
+    expect(readLine(words + request, LIMITS)).toMatchObject([{ kind: 'noise' }]);
+  },
+);
+
+test.each([
+  '[INFO] received {"jsonrpc":"2.0","id":1,"method":"x","params":{}}',
+  '[12:00:01] {"method":"x","params":{},"jsonrpc":"2.0","id":1}',
+  '[main] INFO sending {"jsonrpc":"2.0","id":1,"result":',
+])('a line of a log is none of the requests that it repeats: %s', (line) => {
+  expect(readLine(line, LIMITS)).toMatchObject([{ kind: 'noise' }]);
+});

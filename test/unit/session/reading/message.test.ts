@@ -52,6 +52,9 @@ describe('a text', () => {
     ['broken inside, its id at the very end', '{"result":{"id":5,},"jsonrpc":"2.0","id":9}', 9],
     ['an id deeper in it only', '{"jsonrpc":"2.0","result":{"id":5,', undefined],
     ['a text that looks like an id', '{"jsonrpc":"2.0","method":"\\"id\\":5","params":[', undefined],
+    ['an id that is no number of JSON', '{"jsonrpc":"2.0","id":007,"result":{}}', undefined],
+    ['no number of JSON at its end either', '{"jsonrpc":"2.0","result":{},"id":-00}', undefined],
+    ['an id with a control character', '{"jsonrpc":"2.0","id":"a\u0001b","result":{"a":', undefined],
   ])('that is a message, but %s, is unreadable and names its request', (_what, text, id) => {
     expect(read(text)).toMatchObject([{ kind: 'unreadable', id, fault: 'not JSON', text }]);
   });
