@@ -1,11 +1,20 @@
 import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
-import { ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
+import { asFleetError, ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
 import { Rate } from '../core/rate.js';
 import type { TextExit } from '../core/text-exit.js';
+import { Echoes } from './echoes.js';
 import { Outbox } from './outbox.js';
 import { PendingRequest } from './pending-request.js';
 import { errorOfFault } from './reading/json.js';
-import type { Answer, Incoming, JsonRpcError, Params, RequestId, Unreadable } from './reading/message.js';
+import type {
+  Answer,
+  Incoming,
+  JsonRpcError,
+  Params,
+  ReceivedAnswer,
+  RequestId,
+  Unreadable,
+} from './reading/message.js';
 import { readProgress } from './reading/server-messages.js';
 import type { SessionRequestOptions } from './session.js';
 import { connectionLost } from './transports/connection-lost.js';
@@ -44,6 +53,7 @@ export class Channel {
   /** What the server asks and may cancel. */
   readonly #asked = new Map<RequestId, AbortController>();
   readonly #progressRate = new Rate(MAX_PROGRESS_BURST, MAX_PROGRESS_PER_SECOND);
+  readonly #echoes = new Echoes();
   #lastId = -1;
   #ended: McpFleetError | undefined;
   #faultReported = false;
@@ -86,6 +96,7 @@ export class Channel {
       const id = ++this.#lastId;
       const done = () => signal.removeEventListener('abort', aborted);
       const pending = new PendingRequest({
+        method,
         signal,
         onProgress,
         answered(answer) {
@@ -145,7 +156,7 @@ export class Channel {
   // ── From the server ─────────────────────────────────────────────────────────
 
   readonly #sink: TransportSink = {
-    message: (message) => this.#received(message),
+    message: (message) => this.#guarded(message),
     error: (error) => this.#options.onError(error),
     closed: (reason) => {
       if (this.#ended !== undefined) return;
@@ -157,10 +168,19 @@ export class Channel {
     },
   };
 
+  /** What a peer says is never the end of the host: what fails here is told, and costs no other message. */
+  #guarded(message: Incoming): void {
+    try {
+      this.#received(message);
+    } catch (thrown) {
+      this.#options.onError(asFleetError(thrown));
+    }
+  }
+
   #received(message: Incoming): void {
     switch (message.kind) {
       case 'answer':
-        this.#answered(message.id, message.answer);
+        this.#answered(message);
         break;
       case 'request':
         this.#requested(message.id, message.method, message.params);
@@ -176,17 +196,22 @@ export class Channel {
     }
   }
 
-  #answered(id: RequestId | undefined, answer: Answer): void {
+  #answered({ id, answer, isBare = false }: ReceivedAnswer): void {
     const found = this.#pendingId(id);
-    if (found !== undefined) this.#settle(found, (pending) => pending.answered(answer));
-    // Second answers and answers to nothing end here.
-    if (found !== undefined || id !== undefined || answer.error === undefined) return;
-    const { code, message } = answer.error;
-    const what = `The server answered with an error that names no request: ${message} (${code})`;
-    this.#failOnly(new ConnectionError('PROTOCOL_ERROR', what, { delivery: 'answered' }));
+    if (found !== undefined && !this.#echoes.isOfAnswer(found, answer)) {
+      this.#settle(found, (pending) => pending.answered(answer));
+    }
+    // Second answers, answers to nothing and logs in JSON end here.
+    if (id !== undefined || isBare) return;
+    const { error } = answer;
+    const what = error === undefined ? 'a result' : 'an error';
+    const words = error === undefined ? '' : `: ${error.message} (${error.code})`;
+    const text = `The server answered with ${what} that names no request${words}`;
+    this.#failOnly(new ConnectionError('PROTOCOL_ERROR', text, { delivery: 'answered' }));
   }
 
   #requested(id: RequestId, method: string, params: Params): void {
+    if (this.#pending.get(id)?.method === method) return; // our own, come back
     const controller = new AbortController();
     this.#asked.set(id, controller);
     void this.#options
@@ -198,7 +223,9 @@ export class Channel {
       .then((answer) => {
         if (this.#asked.get(id) === controller) this.#asked.delete(id);
         // MCP "Cancellation": what was cancelled gets no answer.
-        if (!controller.signal.aborted) this.#outbox.post(answer);
+        if (controller.signal.aborted) return;
+        this.#echoes.answered(answer);
+        this.#outbox.post(answer);
       });
   }
 

@@ -4,6 +4,7 @@ import type { Answer } from './reading/message.js';
 import type { Progress } from './session.js';
 
 export interface PendingRequestOptions {
+  method: string;
   signal?: StopSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   answered(answer: Answer): void;
@@ -13,6 +14,7 @@ export interface PendingRequestOptions {
 
 /** One request that waits for its answer, and what is known of it meanwhile. */
 export class PendingRequest {
+  readonly method: string;
   readonly signal: StopSignal | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
   readonly answered: (answer: Answer) => void;
@@ -21,7 +23,8 @@ export class PendingRequest {
   handedOver = false;
   #sent = false;
 
-  constructor({ signal, onProgress, answered, failed }: PendingRequestOptions) {
+  constructor({ method, signal, onProgress, answered, failed }: PendingRequestOptions) {
+    this.method = method;
     this.signal = signal;
     this.onProgress = onProgress;
     this.answered = answered;

@@ -1,4 +1,7 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type CallOptions, McpClient, type McpFleetError, type ServerDefaults } from 'mcp-fleet';
 import { describe, expect, test } from 'vitest';
 import { type FieldServerOptions, fieldServer, json, refused } from './http-server.js';
@@ -178,4 +181,26 @@ describe.each(['S', null])('with the session %j, a tool runs once', (session) =>
         expect(error, `${list}, ${status}`).toMatchObject({ delivery: 'unknown' });
       }
   });
+});
+
+/** A server made with the official package, whose tool runs and then returns what its own check refuses. */
+const CHECKS_RESULTS = (ran: string) => `
+  const { appendFileSync } = require('node:fs');
+  const { Server } = require('@modelcontextprotocol/sdk/server/index.js');
+  const { StdioServerTransport } = require('@modelcontextprotocol/sdk/server/stdio.js');
+  const { CallToolRequestSchema } = require('@modelcontextprotocol/sdk/types.js');
+  const server = new Server({ name: 'checks', version: '1' }, { capabilities: { tools: {} } });
+  server.setRequestHandler(CallToolRequestSchema, () => {
+    appendFileSync(${JSON.stringify(ran)}, 'x');
+    return { content: [{ type: 'text' }] };
+  });
+  server.connect(new StdioServerTransport());`;
+
+test('"Invalid params" of a tool that ran is told as an answer, and nothing runs again', async () => {
+  const ran = join(mkdtempSync(join(tmpdir(), 'field-')), 'ran');
+  const config = { command: process.execPath, args: ['-e', CHECKS_RESULTS(ran)], cwd: process.cwd() };
+  await using client = new McpClient('field', config, PROMPT);
+  const error = await client.callTool({ name: 'work' }).catch((thrown: McpFleetError) => thrown);
+  expect(error).toMatchObject({ code: 'REMOTE_ERROR', rpcCode: -32_602, delivery: 'answered' });
+  expect(readFileSync(ran, 'utf8')).toBe('x');
 });

@@ -202,3 +202,26 @@ function isRunning(pid: number): boolean {
   const stat = `/proc/${pid}/stat`;
   return !existsSync(stat) || readFileSync(stat, 'utf8').split(') ')[1]?.[0] !== 'Z';
 }
+
+describe('a process on a terminal, which repeats all that it gets,', () => {
+  const echo = `const stdin = process.stdin; stdin.on('data', (chunk) => raw(chunk));`;
+
+  test('answers calls', async () => {
+    await using client = new McpClient('field', program({ before: echo }), CALM);
+    expect(await client.callTool({ name: 'work' })).toEqual(DONE);
+  });
+
+  test.each(['roots/list', 'of/others'])(
+    'and asks %s under the id of a call, gives that call its own result',
+    async (asked) => {
+      const on = `
+        if (method === 'tools/call') {
+          send({ id, method: ${JSON.stringify(asked)} });
+          return setTimeout(() => result({ content: [{ type: 'text', text: 'done' }] }), 200);
+        }`;
+      const handlers = { roots: async () => [{ uri: 'file:///a' }] };
+      await using client = new McpClient('field', program({ before: echo, on }), { ...CALM, handlers });
+      expect(await client.callTool({ name: 'work' })).toMatchObject({ content: [{ text: 'done' }] });
+    },
+  );
+});

@@ -45,6 +45,8 @@ export interface Sent {
 const STATUSES = [
   200, 201, 202, 204, 206, 302, 304, 400, 403, 404, 405, 408, 409, 410, 418, 422, 500, 502, 503, 504,
 ];
+/** Those that JSON-RPC 2.0 section 5.1 reserves, and others. */
+const CODES = [-32_700, -32_600, -32_601, -32_602, -32_603, -32_000, 1];
 const TYPES = [
   ...['application/json', 'application/json; charset=utf-8', 'text/event-stream', 'text/plain', 'text/html'],
   ...['application/problem+json', '', undefined],
@@ -62,6 +64,7 @@ const NOISE = [
 export function fateOf(random: Random): Fate {
   const framing = random.pick(FRAMINGS);
   const isFailure = random.chance(0.2);
+  const code = random.pick(CODES);
   const noise = random.pick(NOISE);
   const at = random.below(1_000);
   const unaskedAt = random.below(1_000);
@@ -72,7 +75,7 @@ export function fateOf(random: Random): Fate {
     status: framing === 'odd-status' ? random.pick(STATUSES) : 200,
     contentType: framing === 'odd-status' ? random.pick(TYPES) : undefined,
     write(rpc) {
-      const good = isFailure ? failureOf(rpc) : answerTo(rpc);
+      const good = isFailure ? failureOf(rpc, code) : answerTo(rpc);
       const plain = JSON.stringify(good);
       const answer = altered(good, random);
       const whole = { altered: answer, texts: [answer.text] };

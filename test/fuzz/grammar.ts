@@ -1,7 +1,7 @@
 import type { Random } from '../faults/random.js';
 
-/** What is wrong with a message: one member of it is absent, `null`, of another type, unknown, huge, or there twice. */
-export type Alteration = 'none' | 'absent' | 'null' | 'type' | 'unknown' | 'huge' | 'twice';
+/** What is wrong with a message: one member of it is absent, `null`, of another type, no JSON, unknown, huge, or there twice. */
+export type Alteration = 'none' | 'absent' | 'null' | 'type' | 'broken' | 'unknown' | 'huge' | 'twice';
 
 export interface Altered {
   readonly text: string;
@@ -10,11 +10,22 @@ export interface Altered {
   readonly place: string;
 }
 
-const ALTERATIONS: readonly Alteration[] = ['none', 'absent', 'null', 'type', 'unknown', 'twice', 'huge'];
+const ALTERATIONS: readonly Alteration[] = [
+  ...(['none', 'absent', 'null', 'type', 'broken', 'unknown', 'twice', 'huge'] as const),
+];
 const OTHERS: readonly unknown[] = [
   ...[true, false, 0, 1, -1, 1.5, 1e300, '', 'text', '1', '{}', 'null', [], {}, [null], [[]], [{}]],
-  ...[{ a: 1 }, { type: 'text' }, { toString: 1 }, [1, 'a', null, {}], '\u0000\u001b[31m\u202e', '\ud800'],
+  ...[
+    { a: 1 },
+    { type: 'text' },
+    { toString: 0, valueOf: 0 },
+    [1, 'a', null, {}],
+    '\u0000\u001b[31m\u202e',
+    '\ud800',
+  ],
 ];
+/** What is no JSON, and looks like it. */
+const BROKEN = ['007', '-00', 'NaN', "'a'", '"\u0007"', '"\\x"'];
 const UNKNOWN: readonly [string, unknown][] = [
   ['extra', { deep: [1] }],
   ['__proto__', { polluted: true }],
@@ -52,6 +63,7 @@ function changeOf(alteration: Alteration, random: Random): Change {
   const member = (name: string | undefined, json: string) =>
     name === undefined ? json : `${JSON.stringify(name)}:${json}`;
   const other = JSON.stringify(random.pick(OTHERS));
+  const broken = random.pick(BROKEN);
   const huge = random.pick(HUGE);
   const [extra, value] = random.pick(UNKNOWN);
   switch (alteration) {
@@ -59,6 +71,8 @@ function changeOf(alteration: Alteration, random: Random): Change {
       return () => '';
     case 'null':
       return (name) => member(name, 'null');
+    case 'broken':
+      return (name) => member(name, broken);
     case 'huge':
       return (name) => member(name, huge);
     case 'unknown':

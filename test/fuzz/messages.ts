@@ -70,11 +70,11 @@ export function answerTo({ id, method = '' }: Rpc): object {
   return { jsonrpc: '2.0', id, error: { code: -32_601, message: 'Method not found' } };
 }
 
-export function failureOf({ id }: Rpc): object {
+export function failureOf({ id }: Rpc, code = -32_000): object {
   return {
     jsonrpc: '2.0',
     id,
-    error: { code: -32_000, message: 'It broke', data: { reason: ['disk', 'full'] } },
+    error: { code, message: 'It broke', data: { reason: ['disk', 'full'] } },
   };
 }
 

@@ -28,9 +28,6 @@ import { capabilitiesOf, ServerRequests } from './server-requests.js';
 /** The revisions that are spoken here, the preferred one first. */
 const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'] as const;
 
-/** JSON-RPC errors that a server gives before it runs anything (JSON-RPC 2.0 section 5.1). */
-const REJECTIONS: ReadonlySet<number> = new Set([-32_700, -32_600, -32_601, -32_602]);
-
 const LIST_METHODS = {
   tools: 'tools/list',
   resources: 'resources/list',
@@ -211,12 +208,15 @@ function withMeta(
   return meta === undefined ? params : { ...params, _meta: meta };
 }
 
-/** @throws {RemoteError} */
+/**
+ * No code says that nothing ran: servers give -32602 for a result of a tool that is wrong, and pass on the codes of what
+ * their tools call.
+ * @throws {RemoteError}
+ */
 function resultOf({ error, result }: Answer, exit: TextExit): unknown {
   if (error === undefined) return result;
   const { code, message, data, httpStatus } = error;
-  const delivery = REJECTIONS.has(code) ? 'rejected' : 'answered';
-  throw new RemoteError(code, exit.words(message), data, { delivery, httpStatus });
+  throw new RemoteError(code, exit.words(message), data, { httpStatus });
 }
 
 function handshakeError(error: unknown): McpFleetError {

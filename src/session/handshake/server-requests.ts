@@ -17,6 +17,9 @@ const MAX_PARALLEL = 20;
 const MAX_BURST = 60;
 const MAX_PER_SECOND = 1;
 
+/** Of a name that a server made up. */
+const MAX_METHOD_CHARACTERS = 100;
+
 /** JSON-RPC 2.0 section 5.1. */
 const METHOD_NOT_FOUND = -32_601;
 const INVALID_PARAMS = -32_602;
@@ -73,7 +76,8 @@ export class ServerRequests {
     if (method === 'roots/list' && roots !== undefined) {
       return this.#isolated(signal, false, async (context) => ({ roots: [...(await roots(context))] }));
     }
-    throw failure(METHOD_NOT_FOUND, 'Method not found');
+    // With its name, so that a copy of this on stdout is not taken for the server's own refusal.
+    throw failure(METHOD_NOT_FOUND, `Method not found: ${method.slice(0, MAX_METHOD_CHARACTERS)}`);
   }
 
   /** A handler's own error is the host's business: the server learns only that there is no answer. */

@@ -39,5 +39,6 @@ function idAtStart(text: string): RequestId | undefined {
 }
 
 function idOf(json: string | undefined): RequestId | undefined {
-  return json === undefined ? undefined : (JSON.parse(json) as RequestId);
+  if (json === undefined) return undefined;
+  return json.startsWith('"') ? json.slice(1, -1) : Number(json);
 }

@@ -22,17 +22,21 @@ export type Answer =
 
 /** What a server sent, as far as it concerns anybody. */
 export type Incoming =
-  | ({
-      readonly kind: 'answer' /** `undefined`: it names no request. */;
-      readonly id: RequestId | undefined;
-    } & {
-      readonly answer: Answer;
-    })
+  | ReceivedAnswer
   | { readonly kind: 'request'; readonly id: RequestId; readonly method: string; readonly params: Params }
   | { readonly kind: 'notification'; readonly method: string; readonly params: Params }
   | Unreadable
   /** A heartbeat, a greeting, a line of a log: nothing that JSON-RPC knows. */
   | { readonly kind: 'noise'; readonly text: string };
+
+export interface ReceivedAnswer {
+  readonly kind: 'answer';
+  /** `undefined`: it names no request. */
+  readonly id: RequestId | undefined;
+  readonly answer: Answer;
+  /** It does not say that it is JSON-RPC: among lines it may be a log. */
+  readonly isBare?: boolean;
+}
 
 /** It should have been a message: the fault belongs to the request that it names, if it names one. */
 export interface Unreadable {
@@ -94,6 +98,8 @@ function readMessage(message: unknown, text = ''): Incoming | undefined {
   if (!isRecord(message)) return undefined;
   const { method, params, result, error } = message;
   const id = asId(message.id);
+  const isBare = !('jsonrpc' in message);
+  const bare = isBare && id === undefined ? ({ isBare } as const) : undefined;
   if (typeof method === 'string') {
     const kept = isRecord(params) ? params : {};
     return id === undefined
@@ -103,9 +109,9 @@ function readMessage(message: unknown, text = ''): Incoming | undefined {
   // An empty error beside a result, and a `result: null` beside an error, mean nothing.
   const noResult = result === undefined || result === null;
   if (error !== undefined && error !== null && (noResult || saysSomething(error)))
-    return { kind: 'answer', id, answer: { error: readError(error) } };
-  if (result !== undefined) return { kind: 'answer', id, answer: { result } };
-  if (id === undefined || !('jsonrpc' in message)) return undefined;
+    return { kind: 'answer', id, answer: { error: readError(error) }, ...bare };
+  if (result !== undefined) return { kind: 'answer', id, answer: { result }, ...bare };
+  if (id === undefined || isBare) return undefined;
   return { kind: 'unreadable', id, fault: 'neither result nor error', text: cut(text) };
 }
 

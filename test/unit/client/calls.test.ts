@@ -429,7 +429,7 @@ describe('a tool', () => {
     });
   });
 
-  test('that a JSON-RPC error refuses gives that error, and says whether it may have run', async () => {
+  test('that a JSON-RPC error answers gives that error, and says that it was answered', async () => {
     const errors: Record<string, [number, string]> = {
       invalid: [-32_602, 'bad arguments'],
       own: [-32_000, 'no quota'],
@@ -448,7 +448,7 @@ describe('a tool', () => {
       rpcCode: -32_602,
       message: 'bad arguments',
       data: { hint: 1 },
-      delivery: 'rejected',
+      delivery: 'answered',
       server: 'a',
     });
     expect(await rejection(client.callTool({ name: 'own' }))).toMatchObject({

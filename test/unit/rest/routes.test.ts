@@ -272,7 +272,7 @@ describe('resources and prompts', () => {
     expect([prompt.status, prompt.json.code, prompt.json.delivery]).toEqual([
       400,
       'REMOTE_ERROR',
-      'rejected',
+      'answered',
     ]);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { McpFleetError } from '../../../src/core/errors.js';
 import { TextExit } from '../../../src/core/text-exit.js';
 import { Channel, type ChannelOptions } from '../../../src/session/channel.js';
@@ -36,6 +36,8 @@ async function channel(script: Script = (_message, { sent }) => sent(), more: Pa
   return { made, transport, closed, errors, told, request };
 }
 
+afterEach(() => vi.useRealTimers());
+
 async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve));
 }
@@ -66,13 +68,88 @@ describe('each request through a channel', () => {
   test('gets no answer that is meant for another, or for none', async () => {
     const { transport, request } = await channel();
     const { outcomes } = request();
-    for (const id of [7, '7', '', ' ', null, undefined, true, [], {}, '0x0', '00', 'zero', 1.5])
-      transport.answer(id);
+    for (const id of [7, '7', '', ' ', '0x0', '00', 'zero', 1.5]) transport.answer(id);
     await settled();
     expect(outcomes).toEqual([]);
     transport.answer(0, { right: true });
     await settled();
     expect(outcomes).toEqual([{ result: { right: true } }]);
+  });
+
+  describe('beside an answer that names no request', () => {
+    test.each([null, undefined, true, [], {}])('(%j) keeps its own, when that follows', async (id) => {
+      const { transport, request } = await channel();
+      const { outcomes } = request();
+      transport.answer(id, { wrong: true });
+      transport.answer(0, { right: true });
+      await settled();
+      expect(outcomes).toEqual([{ result: { right: true } }]);
+    });
+
+    test.each([
+      [{ result: {} }, 'a result that names no request'],
+      [{ error: { code: 5, message: 'It broke' } }, 'an error that names no request: It broke (5)'],
+    ])('%j is told so soon, when it is the only one', async (members, words) => {
+      vi.useFakeTimers();
+      const { transport, request } = await channel();
+      const { outcomes } = request();
+      transport.say({ jsonrpc: '2.0', id: null, ...members });
+      await vi.advanceTimersByTimeAsync(500);
+      expect(outcomes).toMatchObject([
+        { code: 'PROTOCOL_ERROR', delivery: 'answered', message: expect.stringContaining(words) },
+      ]);
+    });
+
+    test.each([{ result: 'ok' }, { level: 'error', error: 'disk full' }])(
+      'a log in JSON, such as %j, means nothing to it',
+      async (line) => {
+        vi.useFakeTimers();
+        const { transport, request } = await channel();
+        const { outcomes } = request();
+        transport.say(line);
+        await vi.advanceTimersByTimeAsync(60_000);
+        expect(outcomes).toEqual([]);
+      },
+    );
+  });
+
+  describe('on a line that repeats what it gets', () => {
+    test('is not answered by us', async () => {
+      const { transport, request } = await channel();
+      const { outcomes } = request();
+      transport.say(...transport.sent);
+      await settled();
+      expect(transport.sent).toHaveLength(1);
+      transport.answer(0);
+      await settled();
+      expect(outcomes).toEqual([{ result: {} }]);
+    });
+
+    test.each([
+      ['a result', async () => ({ action: 'accept' })],
+      ['an error', () => Promise.reject({ code: -32_601, message: 'Method not found: x' })],
+    ])('does not take %s of ours for its answer', async (_what, onRequest) => {
+      const { transport, request } = await channel(undefined, { onRequest });
+      const { outcomes } = request();
+      transport.say({ jsonrpc: '2.0', id: 0, method: 'x' });
+      await settled();
+      transport.say(transport.sent.at(-1) as object);
+      await settled();
+      expect(outcomes).toEqual([]);
+      transport.answer(0, { right: true });
+      await settled();
+      expect(outcomes).toEqual([{ result: { right: true } }]);
+    });
+
+    test('remembers as many of our answers as a log lags behind', async () => {
+      const { transport, request } = await channel(undefined, { onRequest: async () => ({ a: 1 }) });
+      const { outcomes } = request();
+      for (let id = 0; id <= 16; id++) transport.say({ jsonrpc: '2.0', id, method: 'x' });
+      await settled();
+      transport.answer(0, { a: 1 });
+      await settled();
+      expect(outcomes).toEqual([{ result: { a: 1 } }]);
+    });
   });
 
   test('takes its id as a text too', async () => {
@@ -248,6 +325,20 @@ test('what is no message of JSON-RPC is reported once, and what follows is read'
   expect(errors).toMatchObject([{ code: 'PROTOCOL_ERROR', message: expect.stringContaining(': hello') }]);
   expect(told).toEqual([['x', { a: 1 }]]);
   expect(outcomes).toEqual([{ result: {} }]);
+});
+
+test('what its owner fails at is reported, and costs no other message', async () => {
+  const { transport, errors, request } = await channel(undefined, {
+    onNotification: () => {
+      throw new Error('cannot');
+    },
+  });
+  const { outcomes } = request();
+  transport.say({ jsonrpc: '2.0', method: 'x' });
+  transport.answer(0);
+  await settled();
+  expect(outcomes).toEqual([{ result: {} }]);
+  expect(errors).toMatchObject([{ code: 'PROTOCOL_ERROR', cause: { message: 'cannot' } }]);
 });
 
 describe('the end of the connection', () => {

@@ -205,7 +205,7 @@ describe('a replay', () => {
     const error = await rejection(client.callTool({ name: 'again', arguments: { city: 'Bergem' } }));
     expect(error).toMatchObject({
       code: 'REMOTE_ERROR',
-      delivery: 'rejected',
+      delivery: 'answered',
       message: expect.stringContaining(
         'Not in the recording: tools/call {"name":"again","arguments":{"city":"Bergem"}}; nearest: tools/call {"name":"again","arguments":{"city":"Bergen"}}',
       ),

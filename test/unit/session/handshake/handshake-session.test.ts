@@ -206,25 +206,18 @@ describe('a request', () => {
     await session.request('logging/setLevel', { level: 'info' }, { signal: NEVER });
   });
 
-  test.each([
-    [-32_700, 'rejected'],
-    [-32_600, 'rejected'],
-    [-32_601, 'rejected'],
-    [-32_602, 'rejected'],
-    [-32_603, 'answered'],
-    [-32_000, 'answered'],
-    [-32_001, 'answered'],
-    [42, 'answered'],
-    [0, 'answered'],
-  ])('that the server answers with error %i was %s', async (code, delivery) => {
-    const { session, transport } = await open(sends);
-    const calling = rejection(call(session));
-    const error = { code, message: 'boom', data: { a: 1 } };
-    transport.say({ jsonrpc: '2.0', id: lastId(transport, 'tools/call'), error });
-    const thrown = (await calling) as RemoteError;
-    expect(thrown).toBeInstanceOf(RemoteError);
-    expect(thrown).toMatchObject({ rpcCode: code, message: 'boom', data: { a: 1 }, delivery });
-  });
+  test.each([-32_700, -32_600, -32_601, -32_602, -32_603, -32_000, 42, 0])(
+    'that the server answers with error %i was answered',
+    async (code) => {
+      const { session, transport } = await open(sends);
+      const calling = rejection(call(session));
+      const error = { code, message: 'boom', data: { a: 1 } };
+      transport.say({ jsonrpc: '2.0', id: lastId(transport, 'tools/call'), error });
+      const thrown = (await calling) as RemoteError;
+      expect(thrown).toBeInstanceOf(RemoteError);
+      expect(thrown).toMatchObject({ rpcCode: code, message: 'boom', data: { a: 1 }, delivery: 'answered' });
+    },
+  );
 
   test('that its caller aborts rejects with the very reason, and the server is told', async () => {
     const { session, transport } = await open(sends);
