@@ -43,10 +43,14 @@ export function contradictions(input: Input, outcome: Outcome, nonce: string, se
 }
 
 /** Whether what was sent for the call was a whole answer to it, with whatever in it. */
-function isReadable({ fate }: Input, server: FuzzServer): boolean {
+function isReadable({ fate, transport }: Input, server: FuzzServer): boolean {
   const altered = server.met?.altered;
   if (altered === undefined || !ANSWER.includes(fate.framing)) return false;
-  if (fate.framing === 'after-unasked') return altered.alteration !== 'huge';
+  if (fate.framing === 'after-unasked') {
+    // As JSON both are one text.
+    const costsBoth = altered.alteration === 'broken' && transport === 'http-json';
+    return altered.alteration !== 'huge' && !costsBoth;
+  }
   const isInside = altered.place.includes('.') || altered.alteration === 'none';
   return SMALL.includes(altered.alteration) && isInside;
 }
