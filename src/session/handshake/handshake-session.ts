@@ -23,7 +23,7 @@ import type {
   SessionRequests,
 } from '../session.js';
 import type { JsonRpcTransport } from '../transports/transport.js';
-import { capabilitiesOf, ServerRequests } from './server-requests.js';
+import { capabilitiesOf, ServerRequests } from '../unasked/server-requests.js';
 
 /** The revisions that are spoken here, the preferred one first. */
 const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'] as const;

@@ -1,27 +1,17 @@
 import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 import { settlesWithin, wait } from '../../core/abort.js';
 import { Deadline } from '../../core/deadline.js';
-import { asFleetError, ConnectionError, type McpFleetError } from '../../core/errors.js';
+import { ConnectionError, type McpFleetError } from '../../core/errors.js';
 import type { TextExit } from '../../core/text-exit.js';
-import { discard, readExcerpt, readText, tooLarge } from '../../net/body.js';
-import { readEvents } from '../../net/event-stream.js';
+import { discard } from '../../net/body.js';
 import { isRefused } from '../../net/failures.js';
-import { isHeaderValue } from '../../net/headers.js';
 import type { HttpFetch, HttpRequest, HttpResponse } from '../../net/http.js';
-import { publicUrl } from '../../net/redirects.js';
-import { errorOfFault } from '../reading/json.js';
-import {
-  type Incoming,
-  oversizeMessage,
-  type RequestId,
-  readMessages,
-  type Unreadable,
-} from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
 import { Exchanges } from './exchanges.js';
+import { answerIn, HttpAnswers } from './http-answers.js';
 import { HttpHeaders } from './http-headers.js';
-import { errorOfRefusal, type Refusal, readRefusal } from './http-refusal.js';
-import { answers, isRequest, mediaType } from './messages.js';
+import { errorOfRefusal, readRefusal } from './http-refusal.js';
+import { isRequest, mediaType } from './messages.js';
 import { ServerStream } from './server-stream.js';
 import { SessionProof } from './session-proof.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
@@ -30,16 +20,12 @@ import type { JsonRpcTransport, SendContext, TransportSink } from './transport.j
 const DELETE_TIMEOUT_MS = 1_000;
 /** How long the request may take that shows whether a session has gone. */
 const PROOF_TIMEOUT_MS = 5_000;
-/** How long a server may leave a stream open whose request it has answered. */
-const STREAM_GRACE_MS = 1_000;
 /** Times in a row that the server cannot be reached, before a stream is given up. */
 const MAX_FAILED_RESUMES = 2;
 const RESUME_DELAY_MS = 100;
 const MAX_RESUME_DELAY_MS = 10_000;
 /** A server that lets its client poll, and never has news, is asked less often each time. */
 const POLL_BACKOFF = 1.25;
-/** Of an answer that is no message, for the error. */
-const EXCERPT_BYTES = 16_384;
 /** Statuses that may mean that the session has gone. */
 const MAY_BE_GONE: ReadonlySet<number> = new Set([400, 404, 410]);
 
@@ -63,6 +49,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   readonly #options: HttpTransportOptions;
   readonly #closing = new AbortController();
   readonly #exchanges = new Exchanges();
+  readonly #answers: HttpAnswers;
   readonly #stream: ServerStream;
   readonly #headers: HttpHeaders;
   readonly #proof = new SessionProof((request) => this.#ask(request));
@@ -77,9 +64,14 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     this.#options = options;
     this.#endpoint = options.url;
     this.#headers = new HttpHeaders(options.headers, options.onSecret);
+    this.#answers = new HttpAnswers({
+      ...options,
+      endpoint: () => this.#endpoint,
+      received: (message) => this.#sink?.message(message),
+    });
     this.#stream = new ServerStream({
       open: (lastEventId) => this.#get(lastEventId, { signal: this.#closing.signal }),
-      read: (response, onEventId, onRetry) => this.#readStream(response, { onEventId, onRetry }),
+      read: (response, onEventId, onRetry) => this.#answers.readStream(response, { onEventId, onRetry }),
       gone: (reason) => this.#lost(reason),
       failed: (error) => this.#sink?.error(error),
       signal: this.#closing.signal,
@@ -132,6 +124,11 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     await this.#answer(message, response, control);
   }
 
+  abandon(reason: ConnectionError): void {
+    this.#forgotten = true;
+    this.#lost(reason);
+  }
+
   async close(): Promise<void> {
     const reason = connectionLost('The session was closed');
     this.#closing.abort(reason);
@@ -178,52 +175,8 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   }
 
   async #answer(request: JSONRPCRequest, response: HttpResponse, control: Control): Promise<void> {
-    const type = mediaType(response);
-    if (type === 'text/event-stream') return this.#answerWithStream(request, response, control);
-    // Some servers name no type, or one of plain text.
-    if (/^(application\/(.*[+-])?json(-.*)?|text\/json|text\/plain|application\/octet-stream|)$/.test(type))
-      return this.#answerWithJson(request.id, response);
-    const { text, isWhole } = await readExcerpt(response, EXCERPT_BYTES);
-    throw this.#notAnMcpServer(`Expected JSON or an event stream, got ${type}`, response, text, isWhole);
-  }
-
-  async #answerWithJson(id: RequestId, response: HttpResponse): Promise<void> {
-    const { maxResponseBytes: maxBytes } = this.#options;
-    const text = await readText(response, maxBytes);
-    let isAnswered = false;
-    let broken: Unreadable | undefined;
-    const messages = readMessages(text, { maxBytes });
-    for (const message of messages) {
-      if (message.kind === 'unreadable') {
-        broken ??= message;
-        continue;
-      }
-      // An answer that names no request is the answer to this one: it came for nothing else.
-      const meant = message.kind === 'answer' && message.id === undefined ? { ...message, id } : message;
-      isAnswered ||= answers(meant, id);
-      this.#sink?.message(meant);
-    }
-    if (isAnswered) return;
-    // It came for nothing else, whatever id can be made out in it.
-    if (broken !== undefined) {
-      const words = this.#options.exit.words(broken.text);
-      const details = { isNamed: answers(broken, id), httpStatus: response.status, words, maxBytes };
-      throw errorOfFault(broken.fault, details);
-    }
-    if (text.trim() === '') throw unanswered(`HTTP ${response.status} came with an empty body`);
-    if (messages.every(({ kind }) => kind === 'noise') && messages.length > 0)
-      throw this.#notAnMcpServer('The body holds no answer', response, text, true);
-    throw unanswered('the body holds no answer to it');
-  }
-
-  #notAnMcpServer(what: string, response: HttpResponse, text: string, isWhole: boolean): ConnectionError {
-    const words = this.#options.exit.words(text, { isWhole });
-    const said = words === '' || words.startsWith('<') ? '' : `: ${words}`;
-    return new ConnectionError(
-      'PROTOCOL_ERROR',
-      `${what} (HTTP ${response.status}); is ${publicUrl(this.#endpoint)} the URL of an MCP server?${said}`,
-      { delivery: 'unknown', httpStatus: response.status },
-    );
+    if (await this.#answers.isStream(response)) return this.#answerWithStream(request, response, control);
+    return this.#answers.readJson(request.id, response);
   }
 
   /** Reads the stream of one request; when it breaks and has event ids, goes on where it broke. */
@@ -234,34 +187,19 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     let current = response;
     for (;;) {
       let progressed = false;
-      const broken = await new Promise<Error | undefined>((resolve) => {
-        const reading = this.#readStream(current, {
-          onEventId(eventId) {
-            lastEventId = eventId;
-            progressed = true;
-          },
-          onRetry: (ms) => {
-            delayMs = Math.min(Math.max(ms, RESUME_DELAY_MS), MAX_RESUME_DELAY_MS);
-          },
-          isAnswer: (message) => answers(brokenAnswer(message, request.id), request.id),
-          asAnswer: (message) => brokenAnswer(message, request.id),
-          onMessage: (message) => {
-            if (!answers(message, request.id)) return;
-            resolve(undefined);
-            // It may come while the reading begins.
-            queueMicrotask(() => discardLater(current, reading));
-          },
-          onEndpoint: () => {
-            if (request.method !== 'initialize') return;
-            this.#isOlderTransport = true;
-            resolve(olderTransport(current));
-            discard(current);
-          },
-        });
-        reading.then(
-          () => resolve(unanswered('the stream ended')),
-          (error) => resolve(asFleetError(error)),
-        );
+      const broken = await this.#answers.readAnswer(request.id, current, {
+        onEventId(eventId) {
+          lastEventId = eventId;
+          progressed = true;
+        },
+        onRetry: (ms) => {
+          delayMs = Math.min(Math.max(ms, RESUME_DELAY_MS), MAX_RESUME_DELAY_MS);
+        },
+        onEndpoint: () => {
+          if (request.method !== 'initialize') return;
+          this.#isOlderTransport = true;
+          throw olderTransport(current);
+        },
       });
       if (broken === undefined) return;
       signal?.throwIfAborted();
@@ -290,49 +228,14 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     return undefined;
   }
 
-  #readStream(
-    response: HttpResponse,
-    on: {
-      onEventId: (id: string) => void;
-      onRetry: (ms: number) => void;
-      /** Whether what is too large to be read is the answer that the stream is read for. */
-      isAnswer?: (message: Unreadable) => boolean;
-      /** What a broken message on the stream of one request is taken for. */
-      asAnswer?: (message: Incoming) => Incoming;
-      onMessage?: (message: Incoming) => void;
-      onEndpoint?: () => void;
-    },
-  ): Promise<void> {
-    const { maxResponseBytes: maxBytes } = this.#options;
-    const received = (message: Incoming) => {
-      const meant = on.asAnswer?.(message) ?? message;
-      this.#sink?.message(meant);
-      on.onMessage?.(meant);
-    };
-    return readEvents(response, maxBytes, {
-      event: ({ id, event, data }) => {
-        // It goes back in a header.
-        if (id !== undefined && id !== '' && isHeaderValue(id)) on.onEventId(id);
-        if (event === 'endpoint') return on.onEndpoint?.();
-        if (data === '' || (event !== undefined && event !== 'message')) return;
-        for (const message of readMessages(data, { maxBytes })) received(message);
-      },
-      retry: on.onRetry,
-      oversizeBegins: (head) => {
-        if (on.isAnswer?.(oversizeMessage(head, '')) === true) throw tooLarge(maxBytes, response.status);
-      },
-      oversize: (head, tail) => received(oversizeMessage(head, tail)),
-    });
-  }
-
   // ── Endings ─────────────────────────────────────────────────────────────────
 
   async #refused(message: JSONRPCMessage, response: HttpResponse, control: Control): Promise<void> {
     const refusal = await readRefusal(response);
-    const answer = isRequest(message) ? this.#answerIn(refusal, message.id) : undefined;
+    const answer = isRequest(message) ? answerIn(refusal, message.id) : undefined;
     // 401 is said by what stands before the server, whatever body it writes.
     if (answer !== undefined && response.status !== 401) {
-      this.#sink?.message(withStatus(answer, response.status));
+      this.#sink?.message(answer);
       return;
     }
     const error = errorOfRefusal(refusal, this.#options.exit);
@@ -354,11 +257,6 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     return connectionLost(`The server has forgotten the session (${error.message})`, 'rejected');
   }
 
-  /** A server may answer with an HTTP error status and its answer at once. */
-  #answerIn({ body }: Refusal, id: RequestId): Incoming | undefined {
-    return readMessages(body, { maxBytes: body.length }).find((message) => answers(message, id));
-  }
-
   /** Sends a harmless request in the session, to learn how the session is. */
   async #ask(request: JSONRPCRequest): Promise<'answered' | 'refused' | 'nothing'> {
     const deadline = new Deadline({ timeoutMs: PROOF_TIMEOUT_MS, signal: this.#closing.signal });
@@ -366,7 +264,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       const response = await this.#post(request, { signal: deadline.signal });
       if (!response.ok && MAY_BE_GONE.has(response.status)) {
         const refusal = await readRefusal(response);
-        return this.#answerIn(refusal, request.id) === undefined ? 'refused' : 'answered';
+        return answerIn(refusal, request.id) === undefined ? 'refused' : 'answered';
       }
       discard(response);
       return response.ok ? 'answered' : 'nothing';
@@ -391,27 +289,6 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     this.#closing.abort(reason);
     this.#sink?.closed(reason);
   }
-}
-
-/** What is broken on the stream of a request, and does not look like a notification, is its answer. */
-function brokenAnswer(message: Incoming, id: RequestId): Incoming {
-  const isBroken =
-    message.kind === 'unreadable' && message.id === undefined && message.isNotification !== true;
-  return isBroken && !message.text.includes('"method"') ? { ...message, id, isGuess: true } : message;
-}
-
-function withStatus(message: Incoming, httpStatus: number): Incoming {
-  if (message.kind !== 'answer' || message.answer.error === undefined) return message;
-  return { ...message, answer: { error: { ...message.answer.error, httpStatus } } };
-}
-
-/** The stream of an answered request should end by itself; one that does not is ended. */
-function discardLater(response: HttpResponse, reading: Promise<void>): void {
-  void settlesWithin(reading, STREAM_GRACE_MS).then((ended) => ended || discard(response));
-}
-
-function unanswered(how: string): ConnectionError {
-  return connectionLost(`The request got no answer: ${how}`);
 }
 
 function olderTransport({ status }: HttpResponse): ConnectionError {
