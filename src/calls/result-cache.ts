@@ -7,7 +7,10 @@ export interface CacheOptions {
   listTtlMs?: number;
   /** Results of read-only tools (`trustAnnotations`); `0`: never. Milliseconds. @default 0 */
   toolTtlMs?: number;
-  /** Results of `resources/read`; `0`: never. Milliseconds. @default 0 */
+  /**
+   * Results of `resources/read`, at most; `0`: never. Milliseconds. @default what the server says (`ttlMs` of revision
+   * 2026-07-28), up to `listTtlMs`; never where it says nothing
+   */
   resourceTtlMs?: number;
   /** Results kept per server; the least recently used goes first. @default 1_000 */
   maxEntries?: number;
@@ -16,9 +19,19 @@ export interface CacheOptions {
 export const CACHE_DEFAULTS = {
   listTtlMs: 300_000,
   toolTtlMs: 0,
-  resourceTtlMs: 0,
   maxEntries: 1_000,
 } as const satisfies CacheOptions;
+
+/** The options with every default filled in. */
+export type CacheSettings = Required<Omit<CacheOptions, 'resourceTtlMs'>> &
+  Pick<CacheOptions, 'resourceTtlMs'>;
+
+/** How long the result of a read is known. Milliseconds. @param hint what the server says of it */
+export function readTtlMs({ resourceTtlMs, listTtlMs }: CacheSettings, hint: unknown): number {
+  const told = typeof hint === 'number' && hint >= 0 ? hint : undefined;
+  if (resourceTtlMs === undefined) return Math.min(told ?? 0, listTtlMs);
+  return Math.min(told ?? resourceTtlMs, resourceTtlMs);
+}
 
 /** Remembers results by what was asked. What is handed out is a copy, so that nobody can change what others get. */
 export class ResultCache {
@@ -28,13 +41,12 @@ export class ResultCache {
     this.#results = new LRUCache({ max: maxEntries });
   }
 
-  /** The result there is, or the one that `ask` gives, which is then kept if it is worth it. */
+  /** The result there is, or the one that `ask` gives, which is then kept for so long; 0: not at all. */
   async through<Result extends object>(
     question: unknown,
-    ttlMs: number,
     call: RunningCall,
     ask: () => Promise<Result>,
-    isWorthKeeping: (result: Result) => boolean = () => true,
+    ttlMs: (result: Result) => number,
   ): Promise<Result> {
     const known = this.get<Result>(question);
     if (known !== undefined) {
@@ -42,7 +54,8 @@ export class ResultCache {
       return known;
     }
     const result = await ask();
-    if (isWorthKeeping(result)) this.set(question, result, ttlMs);
+    const keptMs = ttlMs(result);
+    if (keptMs > 0) this.set(question, result, keptMs);
     return result;
   }
 

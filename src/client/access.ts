@@ -8,6 +8,7 @@ import { TextExit } from '../core/text-exit.js';
 import { type AddressGuard, addressGuardOf } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
 import type { SessionTarget } from '../session/open.js';
+import type { LearnedEra } from '../session/revisions.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { Stderr } from '../session/transports/stderr.js';
 import { configuredSecrets } from './configured-secrets.js';
@@ -41,6 +42,7 @@ export class ServerAccess {
   /** What attempts to connect have left behind, and is being ended. */
   readonly #endings = new Set<Promise<void>>();
   readonly #guard: AddressGuard | undefined;
+  readonly #learned: LearnedEra = {};
 
   constructor(server: string, config: ServerConfig, settings: ServerSettings, hooks: ServerAccessHooks) {
     this.#server = server;
@@ -82,9 +84,11 @@ export class ServerAccess {
   /** @throws {McpFleetError} or the signal's reason */
   async open(observer: SessionObserver, signal: AbortSignal): Promise<Session> {
     const { openSession } = await loaded(import('../session/open.js'));
-    const { clientInfo, handlers = {}, maxResponseBytes, proxy } = this.#settings;
+    const { clientInfo, handlers = {}, maxResponseBytes, protocol, proxy } = this.#settings;
     return openSession(this.target, {
       server: this.#server,
+      protocol,
+      learned: this.#learned,
       clientInfo,
       handlers,
       observer,

@@ -47,6 +47,8 @@ export interface CatalogOptions {
     cursor: string | undefined,
     call: RunningCall,
   ): Promise<ListPage<ListEntries[Kind]>>;
+  /** Whether all callers are one user to the server. */
+  isShared(): boolean;
   /** Whether a tool exists for callers. */
   isAllowed(name: string): boolean;
   timeoutMs: number;
@@ -81,6 +83,8 @@ export interface KnownList<Kind extends ListKind = ListKind> {
   readonly truncated: McpFleetError | undefined;
   /** On the monotonic clock. */
   readonly readAt: number;
+  /** How long it is known, where the server says less than is configured. Milliseconds. */
+  readonly ttlMs: number | undefined;
 }
 
 interface Shelf {
@@ -112,12 +116,20 @@ export class Catalog {
     this.#options = options;
   }
 
-  /** The list if it is known. */
+  /** The list if it is known: for as long as is configured, and not longer than the server says. */
   known<Kind extends ListKind>(kind: Kind): KnownList<Kind> | undefined {
+    const recent = this.recent(kind);
+    return recent === undefined || ageMs(recent) >= (recent.ttlMs ?? Number.POSITIVE_INFINITY)
+      ? undefined
+      : recent;
+  }
+
+  /** The list as it was read not long ago, whatever the server says: good enough to look up what a call needs. */
+  recent<Kind extends ListKind>(kind: Kind): KnownList<Kind> | undefined {
     const { known } = this.#shelf(kind);
     if (known === undefined) return undefined;
     const ttlMs = known.truncated === undefined ? this.#options.ttlMs : TRUNCATED_TTL_MS;
-    return performance.now() >= known.readAt + ttlMs ? undefined : (known as KnownList<Kind>);
+    return ageMs(known) >= ttlMs ? undefined : (known as KnownList<Kind>);
   }
 
   /** The list, read from the server unless it is known. Callers who come while it is read share the reading. */
@@ -207,12 +219,12 @@ export class Catalog {
     const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
     try {
       shelf.reading = new RunningCall(deadline, observation);
-      const { byKey, truncated } = await this.#pages(kind, shelf.reading, timeoutMs * TIME_FOR_ANSWER);
+      const { byKey, truncated, ttlMs } = await this.#pages(kind, shelf.reading, timeoutMs * TIME_FOR_ANSWER);
       if (kind === 'tools') {
         for (const name of byKey.keys()) if (!this.#options.isAllowed(name)) byKey.delete(name);
       }
       const entries = [...byKey.values()];
-      const list: KnownList = { entries, byKey, truncated, readAt: performance.now() };
+      const list: KnownList = { entries, byKey, truncated, ttlMs, readAt: performance.now() };
       const { seen } = shelf;
       shelf.seen = shelf.known = list;
       if (seen !== undefined && this.#shelves.get(kind) === shelf) this.#tell(kind, seen, list);
@@ -227,8 +239,8 @@ export class Catalog {
     kind: ListKind,
     call: RunningCall,
     spareMs: number,
-  ): Promise<{ byKey: Map<string, Entry>; truncated: McpFleetError | undefined }> {
-    const reading = new Reading(kind);
+  ): Promise<Pick<Reading, 'byKey' | 'truncated' | 'ttlMs'>> {
+    const reading = new Reading(kind, this.#options.isShared());
     let cursor: string | undefined;
     do {
       let page: ListPage<Entry>;
@@ -277,7 +289,10 @@ export class Catalog {
 class Reading {
   readonly byKey = new Map<string, Entry>();
   truncated: McpFleetError | undefined;
+  /** The least that the server says of a page. */
+  ttlMs: number | undefined;
   readonly #kind: ListKind;
+  readonly #isShared: boolean;
   readonly #cursors = new Set<unknown>();
   readonly #leftOut = { count: 0, first: [] as string[] };
   #twice = 0;
@@ -286,11 +301,14 @@ class Reading {
   #pages = 0;
   #emptyPages = 0;
 
-  constructor(kind: ListKind) {
+  constructor(kind: ListKind, isShared: boolean) {
     this.#kind = kind;
+    this.#isShared = isShared;
   }
 
   add(page: ListPage<Entry>): void {
+    const ttlMs = page.isPrivate && !this.#isShared ? 0 : page.ttlMs;
+    if (ttlMs !== undefined) this.ttlMs = Math.min(ttlMs, this.ttlMs ?? ttlMs);
     const before = this.byKey.size;
     this.#leftOut.count += page.rejected.count;
     if (this.#leftOut.first.length === 0) this.#leftOut.first.push(...page.rejected.first);
@@ -348,6 +366,10 @@ class Reading {
     if (!this.byKey.has(key)) this.byKey.set(key, entry);
     else if (this.#twice++ === 0) this.#firstTwice = JSON.stringify(key.slice(0, 100));
   }
+}
+
+function ageMs({ readAt }: KnownList): number {
+  return performance.now() - readAt;
 }
 
 function keyOf(entry: Entry): string {

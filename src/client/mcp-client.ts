@@ -15,7 +15,7 @@ import type {
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner, type CallSubject } from '../calls/call-runner.js';
 import { ErrorReports } from '../calls/error-reports.js';
-import { CACHE_DEFAULTS, ResultCache } from '../calls/result-cache.js';
+import { CACHE_DEFAULTS, ResultCache, readTtlMs } from '../calls/result-cache.js';
 import type { RunningCall } from '../calls/running-call.js';
 import type { ToolCall } from '../calls/tool-call.js';
 import { Deadline } from '../core/deadline.js';
@@ -120,6 +120,8 @@ export class McpClient implements AsyncDisposable {
       timeoutMs: this.#settings.callTimeoutMs,
       ttlMs: (cache || CACHE_DEFAULTS).listTtlMs,
       page: (kind, cursor, call) => this.#page(kind, cursor, call),
+      // A token per request may mean a user per request.
+      isShared: () => this.#access.tokens?.isPerRequest !== true,
       isAllowed: this.#allowed,
       onChange: (change) => this.#events.emit('catalog', { server: name, ...this.#shownChange(change) }),
       onError: (error) => this.#report('catalog', error),
@@ -287,7 +289,6 @@ export class McpClient implements AsyncDisposable {
 
   readResource(uri: string, options: RequestOptions = {}): Promise<ReadResourceResult> {
     const { cache } = this.#settings;
-    const ttlMs = cache ? cache.resourceTtlMs : 0;
     return this.#run({ method: 'resources/read', name: uri }, options, (running) => {
       const ask = () =>
         this.#link.request(
@@ -298,8 +299,9 @@ export class McpClient implements AsyncDisposable {
           'read',
           running,
         );
-      const results = ttlMs === 0 ? undefined : this.#shareableResults();
-      return results === undefined ? ask() : results.through(resourceQuestion(uri), ttlMs, running, ask);
+      const results = this.#shareableResults();
+      if (!cache || cache.resourceTtlMs === 0 || results === undefined) return ask();
+      return results.through(resourceQuestion(uri), running, ask, (result) => readTtlMs(cache, result.ttlMs));
     });
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isForAll, type TokenProvider } from '../auth/token-provider.js';
 import { BREAKER_DEFAULTS, type CircuitBreakerOptions } from '../calls/circuit-breaker.js';
-import { CACHE_DEFAULTS, type CacheOptions } from '../calls/result-cache.js';
+import { CACHE_DEFAULTS, type CacheSettings } from '../calls/result-cache.js';
 import { RETRY_DEFAULTS, type RetryOptions } from '../calls/retry.js';
 import { ConfigError } from '../core/errors.js';
 import { nearest } from '../core/nearest.js';
@@ -17,6 +17,7 @@ import { SERVER_SCHEMAS, SERVER_TYPES, serverDefaultsSchema } from './server-sch
 export const SERVER_DEFAULTS = {
   clientInfo: { name: 'mcp-fleet', version: VERSION },
   connectTimeoutMs: 10_000,
+  protocol: 'auto',
   callTimeoutMs: 60_000,
   retry: RETRY_DEFAULTS,
   circuitBreaker: BREAKER_DEFAULTS,
@@ -43,7 +44,7 @@ interface Policies {
   retry: Required<RetryOptions> | false;
   circuitBreaker: Required<CircuitBreakerOptions> | false;
   healthCheck: Required<HealthCheckOptions> | false;
-  cache: Required<CacheOptions> | false;
+  cache: CacheSettings | false;
 }
 
 // ── Checks ────────────────────────────────────────────────────────────────────

@@ -7,8 +7,8 @@ import type { CallInterceptor } from '../calls/interceptors.js';
 import type { CacheOptions } from '../calls/result-cache.js';
 import type { RetryOptions } from '../calls/retry.js';
 import type { Logger } from '../core/logger.js';
+import type { Protocol } from '../session/revisions.js';
 import type { ServerRequestHandlers } from '../session/session.js';
-
 import type { HealthCheckOptions } from './health-check.js';
 
 /** Where a server is, by its transport. */
@@ -23,6 +23,12 @@ export interface ServerDefaults {
    * stopped before 60 seconds: it may have to be installed first. @default 10_000; 60_000 for the first start of a command
    */
   connectTimeoutMs?: number;
+  /**
+   * The revision of MCP. `auto` finds out which one a server speaks, and finds out again when that changes.
+   * `'2026-07-28'`: without a handshake or session. `'2025-11-25'`: with the handshake, of that revision or one before it.
+   * @default 'auto'
+   */
+  protocol?: Protocol;
   /** From the call to its result, connecting and tokens included. Milliseconds. @default 60_000 */
   callTimeoutMs?: number;
   /**

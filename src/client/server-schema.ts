@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PROTOCOLS } from '../session/revisions.js';
 
 /** The longest time that a timer of Node can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -81,6 +82,10 @@ export const plainSettings = {
   connectTimeoutMs: durationMs
     .optional()
     .describe('For one attempt to connect, token and fallback to the older transport included.'),
+  protocol: z
+    .enum(PROTOCOLS, { error: `expected one of ${PROTOCOLS.join(', ')}` })
+    .optional()
+    .describe('The revision of MCP; `auto` finds out which one the server speaks.'),
   callTimeoutMs: durationMs
     .optional()
     .describe('From the call to its result, connecting and tokens included.'),

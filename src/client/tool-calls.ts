@@ -87,7 +87,7 @@ export class ToolCalls {
     const results = ttlMs === 0 ? undefined : this.#options.results();
     if (results === undefined) return send();
     const question = ['tools/call', params.name, params.arguments];
-    return results.through(question, ttlMs, running, send, ({ isError }) => !isError);
+    return results.through(question, running, send, ({ isError }) => (isError ? 0 : ttlMs));
   }
 
   #repeatability(tool: Tool | undefined, { idempotent }: CallOptions): Repeatability {
@@ -125,7 +125,7 @@ export class ToolCalls {
    */
   async #tool(name: string, signal: StopSignal, { observation }: RunningCall): Promise<Tool | undefined> {
     const { catalog, link, report, server } = this.#options;
-    let list = catalog.known('tools');
+    let list = catalog.recent('tools');
     let tool = list?.byKey.get(name);
     if (tool !== undefined) return tool;
     const { connection } = link;

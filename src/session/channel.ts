@@ -36,9 +36,14 @@ export interface ChannelOptions {
   onError(error: McpFleetError): void;
   /** The connection has ended by itself; it is told once. */
   onClosed(reason: McpFleetError): void;
-  /** Answers what the server asks. Rejects with a {@link JsonRpcError} for the server. */
-  onRequest(method: string, params: Params, signal: AbortSignal): Promise<object>;
+  /** Answers what the server asks, if anybody does. Rejects with a {@link JsonRpcError} for the server. */
+  onRequest(method: string, params: Params, signal: AbortSignal): Promise<object> | undefined;
   onNotification(method: string, params: Params): void;
+}
+
+export interface ChannelRequestOptions extends SessionRequestOptions {
+  /** Fields that go with the request over HTTP. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -88,7 +93,7 @@ export class Channel {
   request(
     method: string,
     params: Params | undefined,
-    { signal, onProgress, observation }: SessionRequestOptions,
+    { signal, onProgress, observation, headers }: ChannelRequestOptions,
   ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
@@ -98,6 +103,7 @@ export class Channel {
       const pending = new PendingRequest({
         method,
         signal,
+        headers,
         onProgress,
         answered(answer) {
           done();
@@ -127,6 +133,16 @@ export class Channel {
     return this.#transport.send({ jsonrpc: '2.0', method }, { signal: this.#options.signal, sent: () => {} });
   }
 
+  /** The server is there, but not for this session any more: what is under way learns its own fate. */
+  abandon(reason: ConnectionError): void {
+    if (this.#ended !== undefined) return;
+    if (this.#transport.abandon !== undefined) this.#transport.abandon(reason);
+    else {
+      this.#sink.closed(reason);
+      void this.#transport.close();
+    }
+  }
+
   /** Ends the session; whatever still waits is told so at once. */
   async close(reason: McpFleetError = connectionLost('The session was closed')): Promise<void> {
     this.#ended ??= reason;
@@ -140,7 +156,8 @@ export class Channel {
     const { id } = message;
     this.#pending.set(id, pending);
     try {
-      await this.#transport.send(message, { signal: pending.signal, sent: () => pending.sent() });
+      const { signal, headers } = pending;
+      await this.#transport.send(message, { signal, headers, sent: () => pending.sent() });
       pending.handedOver = true;
       if (this.#ended !== undefined) this.#failAll(this.#ended, isHandedOver);
     } catch (error) {
@@ -213,9 +230,10 @@ export class Channel {
   #requested(id: RequestId, method: string, params: Params): void {
     if (this.#pending.get(id)?.method === method) return; // our own, come back
     const controller = new AbortController();
+    const answering = this.#options.onRequest(method, params, controller.signal);
+    if (answering === undefined) return;
     this.#asked.set(id, controller);
-    void this.#options
-      .onRequest(method, params, controller.signal)
+    void answering
       .then(
         (result) => ({ jsonrpc: '2.0', id, result }) as JSONRPCMessage,
         (error: JsonRpcError) => ({ jsonrpc: '2.0', id, error }) as JSONRPCMessage,

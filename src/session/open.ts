@@ -5,11 +5,22 @@ import { loaded } from '../core/loaded.js';
 import type { AddressGuard } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
 import type { ProxySetting } from '../net/proxy.js';
-import { type HandshakeOptions, HandshakeSession } from './handshake/handshake-session.js';
+import { firstSpoken, openOver, type SessionOptions } from './opening.js';
+import {
+  type Era,
+  erasToTry,
+  isHttpRefusal,
+  type LearnedEra,
+  noCommonRevision,
+  type Protocol,
+  REVISIONS,
+  supportedIn,
+} from './revisions.js';
 import type { Session } from './session.js';
 import type { TransportFactory } from './transports/custom.js';
 import type { Stderr } from './transports/stderr.js';
 import type { HttpTransportOptions } from './transports/streamable-http.js';
+import type { JsonRpcTransport } from './transports/transport.js';
 
 /** Where a server is and how to get there. */
 export type SessionTarget =
@@ -29,7 +40,10 @@ export type SessionTarget =
   | { readonly type: 'ws'; readonly url: URL; readonly headers: Readonly<Record<string, string>> }
   | { readonly type: 'custom'; readonly transport: TransportFactory };
 
-export interface OpenOptions extends HandshakeOptions {
+export interface OpenOptions extends SessionOptions {
+  protocol: Protocol;
+  /** What earlier sessions learned of the server, and this one learns. */
+  learned: LearnedEra;
   /** Carries the bearer token and follows the redirects that may be followed. */
   fetch: HttpFetch;
   /** For what does not go through `fetch`. */
@@ -42,36 +56,56 @@ export interface OpenOptions extends HandshakeOptions {
   stderr: Stderr;
 }
 
-/** "Backwards Compatibility" of the transports: these answers to the first POST mean the older transport. */
-const OLDER_TRANSPORT_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 405]);
-
 /**
  * Opens a session. A transport's code is loaded when it is first used.
  * @throws {McpFleetError} or the signal's reason
  */
 export async function openSession(target: SessionTarget, options: OpenOptions): Promise<Session> {
-  const { maxResponseBytes, exit, tokens, guard, stderr, proxy, onSecret } = options;
+  const { protocol, learned } = options;
+  const eras = erasToTry(protocol, learned);
+  try {
+    const { session, era } = isHttp(target)
+      ? await openHttp(target.type, eras, await httpOptions(target, options), options)
+      : await openOver(await transportTo(target, options), eras, options);
+    learned.era = era;
+    return session;
+  } catch (error) {
+    const theirs = supportedIn(error);
+    if (theirs === undefined) throw error;
+    const ours = eras.flatMap((era) => REVISIONS[era]);
+    throw noCommonRevision(theirs, ours);
+  }
+}
+
+type HttpTarget = Extract<SessionTarget, { oauth: unknown }>;
+
+function isHttp(target: SessionTarget): target is HttpTarget {
+  return 'oauth' in target;
+}
+
+async function transportTo(
+  target: Exclude<SessionTarget, HttpTarget>,
+  { maxResponseBytes, exit, tokens, guard, stderr, proxy, onSecret }: OpenOptions,
+): Promise<JsonRpcTransport> {
   switch (target.type) {
     case 'stdio': {
       const { StdioTransport } = await loaded(import('./transports/stdio.js'));
-      return HandshakeSession.open(new StdioTransport({ ...target, maxResponseBytes, stderr }), options);
+      return new StdioTransport({ ...target, maxResponseBytes, stderr });
     }
     case 'ws': {
       const { WebSocketTransport } = await loaded(import('./transports/websocket.js'));
       const own = { guard, tokens, maxResponseBytes, exit, proxy, onSecret };
-      return HandshakeSession.open(new WebSocketTransport({ ...target, ...own }), options);
+      return new WebSocketTransport({ ...target, ...own });
     }
-    case 'custom': {
+    default: {
       const { CustomTransport } = await loaded(import('./transports/custom.js'));
-      return HandshakeSession.open(new CustomTransport(target.transport, maxResponseBytes), options);
+      return new CustomTransport(target.transport, maxResponseBytes);
     }
-    default:
-      return openHttp(target.type, await httpOptions(target, options), options);
   }
 }
 
 async function httpOptions(
-  target: SessionTarget & { type: 'auto' | 'http' | 'sse' },
+  target: HttpTarget,
   { fetch, maxResponseBytes, exit, onSecret }: OpenOptions,
 ): Promise<HttpTransportOptions> {
   const { url, headers, oauth } = target;
@@ -81,18 +115,39 @@ async function httpOptions(
   return { ...http, fetch: withOAuth(fetch, oauth, { serverUrl: url, exit, onSecret }) };
 }
 
+type Opened = { session: Session; era: Era };
+
+/** The eras have transports of their own: what the one sends first, the other refuses. */
 async function openHttp(
   type: 'auto' | 'http' | 'sse',
+  eras: readonly Era[],
   http: HttpTransportOptions,
   options: OpenOptions,
-): Promise<Session> {
+): Promise<Opened> {
   if (type === 'sse') return openSse(http, options);
+  return firstSpoken(eras, options.signal, (era, signal) => {
+    const limited = { ...options, signal };
+    return era === 'stateless' ? openStateless(http, limited) : openStreamable(type, http, limited);
+  });
+}
+
+async function openStateless(http: HttpTransportOptions, options: OpenOptions): Promise<Opened> {
+  const { StatelessHttpTransport } = await loaded(import('./transports/stateless-http.js'));
+  return openOver(new StatelessHttpTransport(http), ['stateless'], options);
+}
+
+async function openStreamable(
+  type: 'auto' | 'http',
+  http: HttpTransportOptions,
+  options: OpenOptions,
+): Promise<Opened> {
   const { StreamableHttpTransport } = await loaded(import('./transports/streamable-http.js'));
   const transport = new StreamableHttpTransport(http);
   try {
-    return await HandshakeSession.open(transport, options);
+    return await openOver(transport, ['handshake'], options);
   } catch (error) {
-    const refused = error instanceof ConnectionError && OLDER_TRANSPORT_STATUSES.has(error.httpStatus);
+    // "Backwards Compatibility" of the transports: such an answer to the first POST means the older one.
+    const refused = error instanceof ConnectionError && isHttpRefusal(error);
     const isOlder = transport.isOlderTransport || (refused && !transport.reached);
     if (type === 'http' || !isOlder) throw error;
     try {
@@ -104,9 +159,9 @@ async function openHttp(
   }
 }
 
-async function openSse(http: HttpTransportOptions, options: OpenOptions): Promise<Session> {
+async function openSse(http: HttpTransportOptions, options: OpenOptions): Promise<Opened> {
   const { HttpSseTransport } = await loaded(import('./transports/http-sse.js'));
-  return HandshakeSession.open(new HttpSseTransport(http), options);
+  return openOver(new HttpSseTransport(http), ['handshake'], options);
 }
 
 function neither(first: ConnectionError, second: unknown): ConnectionError {

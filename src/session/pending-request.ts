@@ -6,6 +6,8 @@ import type { Progress } from './session.js';
 export interface PendingRequestOptions {
   method: string;
   signal?: StopSignal | undefined;
+  /** Fields that go with it over HTTP. */
+  headers?: Readonly<Record<string, string>> | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   answered(answer: Answer): void;
   /** There will be no answer: with an error of ours. */
@@ -16,6 +18,7 @@ export interface PendingRequestOptions {
 export class PendingRequest {
   readonly method: string;
   readonly signal: StopSignal | undefined;
+  readonly headers: PendingRequestOptions['headers'];
   readonly onProgress: ((progress: Progress) => void) | undefined;
   readonly answered: (answer: Answer) => void;
   readonly failed: (error: unknown) => void;
@@ -23,9 +26,10 @@ export class PendingRequest {
   handedOver = false;
   #sent = false;
 
-  constructor({ method, signal, onProgress, answered, failed }: PendingRequestOptions) {
+  constructor({ method, signal, headers, onProgress, answered, failed }: PendingRequestOptions) {
     this.method = method;
     this.signal = signal;
+    this.headers = headers;
     this.onProgress = onProgress;
     this.answered = answered;
     this.failed = failed;

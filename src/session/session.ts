@@ -80,6 +80,13 @@ export interface ListEntries {
 }
 export type ListKind = keyof ListEntries;
 
+export const LIST_METHODS = {
+  tools: 'tools/list',
+  resources: 'resources/list',
+  resourceTemplates: 'resources/templates/list',
+  prompts: 'prompts/list',
+} as const satisfies Record<ListKind, string>;
+
 export interface ListPage<Entry> {
   readonly entries: readonly Entry[];
   readonly nextCursor: string | undefined;
@@ -87,6 +94,10 @@ export interface ListPage<Entry> {
   readonly rejected: { readonly count: number; readonly first: readonly string[] };
   /** About the length of its JSON. */
   readonly characters: number;
+  /** How long the server says that it holds. Milliseconds. `undefined`: it says nothing. */
+  readonly ttlMs?: number | undefined;
+  /** The server says that others may see something else. */
+  readonly isPrivate?: boolean | undefined;
 }
 
 export interface SessionRequestOptions {

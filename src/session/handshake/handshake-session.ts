@@ -1,62 +1,27 @@
-import type { Implementation, ServerCapabilities } from '@modelcontextprotocol/sdk/types.js';
+import type { Implementation, ServerCapabilities, Tool } from '@modelcontextprotocol/sdk/types.js';
 import type { RequestMeta, RequestObservation } from '../../calls/call-observer.js';
-import { abortable } from '../../core/abort.js';
-import { ConnectionError, describeThrown, McpFleetError, RemoteError } from '../../core/errors.js';
-import { withoutText } from '../../core/foreign-error.js';
-import { Rate } from '../../core/rate.js';
+import { ConnectionError, type McpFleetError } from '../../core/errors.js';
 import type { TextExit } from '../../core/text-exit.js';
-import { Channel } from '../channel.js';
+import type { Channel } from '../channel.js';
+import type { SessionOptions } from '../opening.js';
 import { readPage } from '../reading/entries.js';
 import { type Initialization, readInitialization } from '../reading/initialization.js';
-import { excerptOf } from '../reading/json-values.js';
-import type { Answer, Params } from '../reading/message.js';
+import { excerptOf, isRecord } from '../reading/json-values.js';
+import type { Params } from '../reading/message.js';
 import { RESULT_READERS } from '../reading/results.js';
-import { readLogMessage, readUpdatedUri } from '../reading/server-messages.js';
-import type {
-  ListEntries,
-  ListKind,
-  ListPage,
-  ServerRequestHandlers,
-  Session,
-  SessionObserver,
-  SessionRequestOptions,
-  SessionRequests,
+import { resultOf } from '../result-of.js';
+import { HANDSHAKE_REVISIONS, noCommonRevision } from '../revisions.js';
+import {
+  LIST_METHODS,
+  type ListEntries,
+  type ListKind,
+  type ListPage,
+  type Session,
+  type SessionRequestOptions,
+  type SessionRequests,
 } from '../session.js';
-import type { JsonRpcTransport } from '../transports/transport.js';
-import { capabilitiesOf, ServerRequests } from '../unasked/server-requests.js';
-
-/** The revisions that are spoken here, the preferred one first. */
-const PROTOCOL_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '2024-10-07'] as const;
-
-const LIST_METHODS = {
-  tools: 'tools/list',
-  resources: 'resources/list',
-  resourceTemplates: 'resources/templates/list',
-  prompts: 'prompts/list',
-} as const satisfies Record<ListKind, string>;
-
-const LISTS_THAT_CHANGE = {
-  'notifications/tools/list_changed': 'tools',
-  'notifications/resources/list_changed': 'resources',
-  'notifications/prompts/list_changed': 'prompts',
-} as const;
-
-/** Log messages and updates that a server may send at once, and a second. */
-const MAX_BURST = 1_000;
-const MAX_PER_SECOND = 200;
-
-export interface HandshakeOptions {
-  server: string;
-  clientInfo: Implementation;
-  handlers: ServerRequestHandlers;
-  observer: SessionObserver;
-  exit: TextExit;
-  maxResponseBytes: number;
-  /** Ends the connecting. */
-  signal: AbortSignal;
-  /** Gets what is still to be ended of an attempt that failed: nobody who waited for the session waits for it. */
-  onEnding: (ending: Promise<void>) => void;
-}
+import { awaitTask, isTask } from '../tasks.js';
+import { capabilitiesOf } from '../unasked/server-requests.js';
 
 /** A session of the revisions before 2026-07-28: it begins with `initialize` and lives as long as its connection. */
 export class HandshakeSession implements Session {
@@ -66,7 +31,9 @@ export class HandshakeSession implements Session {
   readonly serverInfo: Implementation | undefined;
   readonly instructions: string | undefined;
   readonly #channel: Channel;
-  readonly #resultOf: (answer: Answer) => unknown;
+  readonly #exit: TextExit;
+  /** Tools that have to be called as tasks. */
+  readonly #taskTools = new Set<string>();
 
   private constructor(
     transport: Session['transport'],
@@ -76,40 +43,30 @@ export class HandshakeSession implements Session {
   ) {
     this.transport = transport;
     this.#channel = channel;
-    this.#resultOf = (answer) => resultOf(answer, exit);
+    this.#exit = exit;
     this.protocolVersion = initialization?.protocolVersion;
     this.capabilities = initialization?.capabilities;
     this.serverInfo = initialization?.serverInfo;
     this.instructions = initialization?.instructions;
   }
 
-  /** Connects and initializes. @throws {McpFleetError} or the signal's reason */
-  static async open(transport: JsonRpcTransport, options: HandshakeOptions): Promise<HandshakeSession> {
-    const { observer, signal } = options;
-    const requests = new ServerRequests(options);
-    const notifications = new Notifications(observer);
-    let open = false;
-    const channel = new Channel(transport, {
-      signal,
-      exit: options.exit,
-      maxBytes: options.maxResponseBytes,
-      onError: (error) => observer.error(error),
-      onClosed: (reason) => open && observer.closed(reason),
-      onRequest: (method, params, aborted) => requests.answer(method, params, aborted),
-      onNotification: (method, params) => notifications.received(method, params),
-    });
-    try {
-      await abortable(channel.start(), signal);
-      const taken = channel.sessionId !== undefined;
-      const initialization = taken ? undefined : await initialize(channel, options);
-      if (channel.ended !== undefined) throw channel.ended;
-      open = true;
-      return new HandshakeSession(transport.kind, channel, options.exit, initialization);
-    } catch (error) {
-      options.onEnding(channel.close());
-      signal.throwIfAborted();
-      throw handshakeError(error);
-    }
+  /** Initializes. @throws {McpFleetError} or the signal's reason */
+  static async begin(
+    channel: Channel,
+    transport: Session['transport'],
+    options: SessionOptions,
+  ): Promise<HandshakeSession> {
+    const initialization = await initialize(channel, options);
+    return new HandshakeSession(transport, channel, options.exit, initialization);
+  }
+
+  /** Goes on with the session that a transport brings. */
+  static taken(
+    channel: Channel,
+    transport: Session['transport'],
+    { exit }: SessionOptions,
+  ): HandshakeSession {
+    return new HandshakeSession(transport, channel, exit, undefined);
   }
 
   async request<Method extends keyof SessionRequests>(
@@ -117,7 +74,10 @@ export class HandshakeSession implements Session {
     params: SessionRequests[Method]['params'],
     options: SessionRequestOptions,
   ): Promise<SessionRequests[Method]['result']> {
-    const result = await this.#request(method, params, options);
+    const isTaskCall = method === 'tools/call' && this.#taskTools.has((params as { name: string }).name);
+    const result = isTaskCall
+      ? await this.#taskCall(params as object, options)
+      : await this.#request(method, params, options);
     return RESULT_READERS[method](result, params);
   }
 
@@ -127,11 +87,42 @@ export class HandshakeSession implements Session {
     options: SessionRequestOptions,
   ): Promise<ListPage<ListEntries[Kind]>> {
     const params = cursor === undefined ? undefined : { cursor };
-    return readPage(kind, await this.#request(LIST_METHODS[kind], params, options));
+    const page = readPage(kind, await this.#request(LIST_METHODS[kind], params, options));
+    if (kind === 'tools') this.#noteTaskTools(page.entries as readonly Tool[]);
+    return page;
   }
 
   close(reason?: McpFleetError): Promise<void> {
     return this.#channel.close(reason);
+  }
+
+  /** MCP 2025-11-25 "Tool-Level Negotiation": these cannot be called but as tasks. */
+  #noteTaskTools(tools: readonly Tool[]): void {
+    if (this.capabilities?.tasks?.requests?.tools?.call === undefined) return;
+    for (const { name, execution } of tools) {
+      if (execution?.taskSupport === 'required') this.#taskTools.add(name);
+      else this.#taskTools.delete(name);
+    }
+  }
+
+  async #taskCall(params: object, options: SessionRequestOptions): Promise<unknown> {
+    const { signal, onProgress } = options;
+    const created = await this.#request('tools/call', { ...params, task: {} }, options);
+    const task = isRecord(created) ? created.task : undefined;
+    // It answered at once.
+    if (!isTask(task)) return created;
+    const { taskId } = task;
+    const result = (bounded: SessionRequestOptions) => this.#request('tasks/result', { taskId }, bounded);
+    return awaitTask(task, {
+      signal,
+      onProgress,
+      exit: this.#exit,
+      get: (bounded) => this.#request('tasks/get', { taskId }, bounded),
+      cancel: (bounded) => this.#request('tasks/cancel', { taskId }, bounded),
+      result: (_task, bounded) => result(bounded),
+      // "Input Required Status": the server asks while it is waited for the result.
+      answer: (_task, bounded) => result(bounded),
+    });
   }
 
   async #request(
@@ -141,63 +132,31 @@ export class HandshakeSession implements Session {
   ): Promise<unknown> {
     const { observation } = options;
     const sent = observation === undefined ? params : withMeta(params, observation);
-    return this.#resultOf(await this.#channel.request(method, sent as Params | undefined, options));
+    const answer = await this.#channel.request(method, sent as Params | undefined, options);
+    return resultOf(answer, this.#exit, { channel: this.#channel, revision: this.protocolVersion });
   }
 }
 
-async function initialize(channel: Channel, options: HandshakeOptions): Promise<Initialization> {
-  const { clientInfo, handlers, signal } = options;
-  const [protocolVersion] = PROTOCOL_VERSIONS;
+async function initialize(channel: Channel, options: SessionOptions): Promise<Initialization> {
+  const { clientInfo, handlers, signal, exit } = options;
+  const [protocolVersion] = HANDSHAKE_REVISIONS;
   const params = { protocolVersion, capabilities: capabilitiesOf(handlers), clientInfo };
-  const result = resultOf(await channel.request('initialize', params, { signal }), options.exit);
+  const result = resultOf(await channel.request('initialize', params, { signal }), exit);
   const initialization = readInitialization(result);
   if (initialization === undefined) {
     const what = 'The answer to initialize is none of an MCP server';
-    throw new ConnectionError('PROTOCOL_ERROR', `${what}: ${options.exit.words(excerptOf(result))}`);
+    throw new ConnectionError('PROTOCOL_ERROR', `${what}: ${exit.words(excerptOf(result))}`, {
+      delivery: 'answered',
+    });
   }
   const { protocolVersion: spoken } = initialization;
   if (spoken !== undefined) {
-    if (!(PROTOCOL_VERSIONS as readonly string[]).includes(spoken)) throw unknownRevision(spoken);
+    if (!HANDSHAKE_REVISIONS.includes(spoken))
+      throw noCommonRevision([spoken.slice(0, 100)], HANDSHAKE_REVISIONS);
     channel.setProtocolVersion(spoken);
   }
   await channel.notify('notifications/initialized');
   return initialization;
-}
-
-/** What a server tells by itself, and how much of it is heard. */
-class Notifications {
-  readonly #observer: SessionObserver;
-  readonly #rate = new Rate(MAX_BURST, MAX_PER_SECOND);
-  #dropped = false;
-
-  constructor(observer: SessionObserver) {
-    this.#observer = observer;
-  }
-
-  received(method: string, params: Params): void {
-    const changed = LISTS_THAT_CHANGE[method as keyof typeof LISTS_THAT_CHANGE];
-    if (changed !== undefined) this.#observer.listChanged(changed);
-    else if (method === 'notifications/message')
-      this.#metered(() => this.#observer.log(readLogMessage(params)));
-    else if (method === 'notifications/resources/updated') this.#metered(() => this.#updated(params));
-  }
-
-  #updated(params: Params): void {
-    const uri = readUpdatedUri(params);
-    if (uri !== undefined) this.#observer.resourceUpdated(uri);
-  }
-
-  #metered(tell: () => void): void {
-    if (this.#rate.take()) tell();
-    else this.#drop();
-  }
-
-  #drop(): void {
-    if (this.#dropped) return;
-    this.#dropped = true;
-    const what = `The server sends more than ${MAX_PER_SECOND} log messages and updates a second`;
-    this.#observer.error(new ConnectionError('PROTOCOL_ERROR', `${what}; some are dropped`));
-  }
 }
 
 function withMeta(
@@ -206,33 +165,4 @@ function withMeta(
 ): object | undefined {
   const meta = observation.meta(params?._meta);
   return meta === undefined ? params : { ...params, _meta: meta };
-}
-
-/**
- * No code says that nothing ran: servers give -32602 for a result of a tool that is wrong, and pass on the codes of what
- * their tools call.
- * @throws {RemoteError}
- */
-function resultOf({ error, result }: Answer, exit: TextExit): unknown {
-  if (error === undefined) return result;
-  const { code, message, data, httpStatus } = error;
-  throw new RemoteError(code, exit.words(message), data, { httpStatus });
-}
-
-function handshakeError(error: unknown): McpFleetError {
-  if (error instanceof ConnectionError && error.code === 'CONNECTION_LOST') {
-    const { message, retryable, httpStatus } = error;
-    return new ConnectionError('CONNECT_FAILED', message, { retryable, httpStatus, cause: error });
-  }
-  if (error instanceof McpFleetError) return error;
-  const what = `Connecting failed unexpectedly (${describeThrown(error)})`;
-  return new ConnectionError('CONNECT_FAILED', what, { cause: withoutText(error) });
-}
-
-function unknownRevision(spoken: string): ConnectionError {
-  const known = PROTOCOL_VERSIONS.join(', ');
-  return new ConnectionError(
-    'PROTOCOL_ERROR',
-    `The server speaks revision ${spoken.slice(0, 100)} of MCP; this client speaks ${known}`,
-  );
 }

@@ -80,7 +80,15 @@ export function readPage<Kind extends ListKind>(kind: Kind, result: unknown): Li
     nextCursor: isLast ? undefined : (nextCursor as string),
     rejected: { count, first: leftOut },
     characters,
+    ...cacheHints(page),
   };
+}
+
+/** MCP 2026-07-28 "Caching". */
+function cacheHints({ ttlMs, cacheScope }: Params): Pick<ListPage<object>, 'ttlMs' | 'isPrivate'> {
+  const told = number(ttlMs);
+  if (typeof told !== 'number') return {};
+  return { ttlMs: Math.max(0, told), isPrivate: cacheScope !== 'public' };
 }
 
 /** The entry, or what is wrong with it. */

@@ -1,5 +1,5 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import type { McpFleetError } from '../../core/errors.js';
+import type { ConnectionError, McpFleetError } from '../../core/errors.js';
 import type { StopSignal } from '../../core/stop-signal.js';
 import type { Incoming } from '../reading/message.js';
 import type { TransportKind } from '../session.js';
@@ -19,6 +19,8 @@ export interface JsonRpcTransport {
   send(message: JSONRPCMessage, context: SendContext): Promise<void>;
   /** The revision that the initialization settled on. */
   setProtocolVersion?(version: string): void;
+  /** Tells `sink.closed`, and sends nothing any more. What is under way goes on. Without it, the transport is closed. */
+  abandon?(reason: ConnectionError): void;
   /** Bounded, idempotent, never throws; `sink.closed` is not called for it. */
   close(): Promise<void>;
 }
@@ -32,6 +34,8 @@ export interface TransportSink {
 
 export interface SendContext {
   readonly signal?: StopSignal | undefined;
+  /** Fields of the request, over HTTP. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Called when the first byte may have left. */
   sent(): void;
 }

@@ -30,6 +30,7 @@ function catalog(read: (cursor: string | undefined, kind: string) => Page | Prom
     timeoutMs: 1_000,
     ttlMs: LIST_TTL_MS,
     isAllowed: () => true,
+    isShared: () => true,
     page: (async (kind: string, cursor: string | undefined, call: RunningCall) => {
       asked.push(cursor);
       const page = await abortable(Promise.resolve(read(cursor, kind)), call.signal);

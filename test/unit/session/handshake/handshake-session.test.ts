@@ -2,11 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { ConnectionError, McpFleetError, RemoteError, TimeoutError } from '../../../../src/core/errors.js';
 import { KnownSecrets } from '../../../../src/core/known-secrets.js';
 import { TextExit } from '../../../../src/core/text-exit.js';
-import {
-  type HandshakeOptions,
-  HandshakeSession,
-} from '../../../../src/session/handshake/handshake-session.js';
-import type { SessionObserver } from '../../../../src/session/session.js';
+import { openOver, type SessionOptions } from '../../../../src/session/opening.js';
+import type { Session, SessionObserver } from '../../../../src/session/session.js';
 import { connectionLost } from '../../../../src/session/transports/connection-lost.js';
 import { rejection } from '../../client/fakes.js';
 import { INITIALIZED, initializing, lastId, type Script, ScriptedTransport } from '../scripted-transport.js';
@@ -16,7 +13,7 @@ const SECRETS = new KnownSecrets();
 SECRETS.add('canary');
 const EXIT = new TextExit(SECRETS);
 
-function options(more: Partial<HandshakeOptions> = {}) {
+function options(more: Partial<SessionOptions> = {}) {
   const told: [keyof SessionObserver, unknown][] = [];
   const observer: SessionObserver = {
     log: (message) => told.push(['log', message]),
@@ -25,7 +22,7 @@ function options(more: Partial<HandshakeOptions> = {}) {
     error: (error) => told.push(['error', error]),
     closed: (reason) => told.push(['closed', reason]),
   };
-  const made: HandshakeOptions = {
+  const made: SessionOptions = {
     server: 's',
     clientInfo: { name: 'test', version: '1' },
     handlers: {},
@@ -39,10 +36,14 @@ function options(more: Partial<HandshakeOptions> = {}) {
   return { made, told };
 }
 
-async function open(script: Script = () => {}, more: Partial<HandshakeOptions> = {}) {
+async function openHandshake(transport: ScriptedTransport, made: SessionOptions): Promise<Session> {
+  return (await openOver(transport, ['handshake'], made)).session;
+}
+
+async function open(script: Script = () => {}, more: Partial<SessionOptions> = {}) {
   const transport = new ScriptedTransport(initializing(script));
   const { made, told } = options(more);
-  return { session: await HandshakeSession.open(transport, made), transport, told };
+  return { session: await openHandshake(transport, made), transport, told };
 }
 
 const sends: Script = (_message, { sent }) => sent();
@@ -75,7 +76,7 @@ describe('opening a session', () => {
   test('needs no handshake where the transport is of a session already', async () => {
     const transport = new ScriptedTransport();
     transport.sessionId = 'taken over';
-    const session = await HandshakeSession.open(transport, options().made);
+    const session = await openHandshake(transport, options().made);
     expect(transport.sent).toEqual([]);
     expect(session.capabilities).toBeUndefined();
     expect(session.protocolVersion).toBeUndefined();
@@ -140,7 +141,7 @@ describe('opening a session', () => {
     async (_what, script, expected) => {
       const transport = new ScriptedTransport(script);
       const { made, told } = options();
-      const error = await rejection(HandshakeSession.open(transport, made));
+      const error = await rejection(openHandshake(transport, made));
       expect(error).toBeInstanceOf(McpFleetError);
       expect(error).toMatchObject(expected);
       expect(transport.closes).toBeGreaterThan(0);
@@ -151,7 +152,7 @@ describe('opening a session', () => {
   test("fails with the signal's reason when it is aborted", async () => {
     const transport = new ScriptedTransport(sends);
     const controller = new AbortController();
-    const opening = rejection(HandshakeSession.open(transport, options({ signal: controller.signal }).made));
+    const opening = rejection(openHandshake(transport, options({ signal: controller.signal }).made));
     const reason = new Error('enough');
     controller.abort(reason);
     expect(await opening).toBe(reason);
@@ -166,12 +167,12 @@ describe('opening a session', () => {
       made.say({ jsonrpc: '2.0', id: null, error: { code: -32_700, message: 'Parse error' } });
       made.answer(id, INITIALIZED);
     });
-    await HandshakeSession.open(transport, options().made);
+    await openHandshake(transport, options().made);
   });
 });
 
 describe('a request', () => {
-  const call = (session: HandshakeSession, signal = NEVER, onProgress?: (progress: object) => void) =>
+  const call = (session: Session, signal = NEVER, onProgress?: (progress: object) => void) =>
     session.request('tools/call', { name: 'x' }, { signal, onProgress });
 
   test('is answered by the message with its id', async () => {

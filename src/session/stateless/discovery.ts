@@ -1,0 +1,19 @@
+import { type Initialization, readInitialization } from '../reading/initialization.js';
+import { isRecord } from '../reading/json-values.js';
+import { revisionsIn } from '../revisions.js';
+import { SERVER_INFO_KEY } from './envelope.js';
+
+/** What a server answers to `server/discover`. */
+export interface Discovery extends Initialization {
+  readonly supportedVersions: readonly string[];
+}
+
+/** @returns `undefined` for what is no such answer */
+export function readDiscovery(result: unknown): Discovery | undefined {
+  if (!isRecord(result) || !('supportedVersions' in result || 'capabilities' in result)) return undefined;
+  const { _meta: meta } = result;
+  const serverInfo = isRecord(meta) ? meta[SERVER_INFO_KEY] : result.serverInfo;
+  const read = readInitialization({ capabilities: {}, ...result, serverInfo });
+  if (read === undefined) return undefined;
+  return { ...read, supportedVersions: revisionsIn(result.supportedVersions) };
+}

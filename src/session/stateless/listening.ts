@@ -1,0 +1,224 @@
+import { abortable, wait } from '../../core/abort.js';
+import { type Backoff, fullJitter } from '../../core/backoff.js';
+import { asFleetError, McpFleetError, RemoteError } from '../../core/errors.js';
+import { Stop, type StopSignal } from '../../core/stop-signal.js';
+import { isRecord } from '../reading/json-values.js';
+import type { Answer, Params, RequestId } from '../reading/message.js';
+import type { SessionObserver, SessionRequestOptions } from '../session.js';
+import { SUBSCRIPTION_ID_KEY } from './envelope.js';
+
+const REOPEN_BACKOFF: Backoff = { baseMs: 1_000, factor: 1.6, maxMs: 60_000 };
+/** Of one stream after another: less than this is no success, whatever was acknowledged. */
+const STABLE_AFTER_MS = 30_000;
+/** How long the acknowledgement of a stream may take that takes the place of another. */
+const ACKNOWLEDGEMENT_MS = 10_000;
+
+const FLAGS = {
+  tools: 'toolsListChanged',
+  resources: 'resourcesListChanged',
+  prompts: 'promptsListChanged',
+} as const;
+export type ChangingList = keyof typeof FLAGS;
+
+export interface ListeningOptions {
+  /** Sends `subscriptions/listen`; the answer ends the stream. */
+  listen(filter: object, options: SessionRequestOptions): Promise<Answer>;
+  observer: Pick<SessionObserver, 'listChanged' | 'resourceUpdated' | 'error'>;
+}
+
+/** One `subscriptions/listen`, for what it was opened. */
+interface Stream {
+  readonly stop: Stop;
+  id: RequestId | undefined;
+  /** What the server said that it sends. */
+  acknowledged: Params | undefined;
+  /** Resolves with the acknowledgement; rejects when there is none. */
+  readonly opening: Promise<Params>;
+  resolve(filter: Params): void;
+}
+
+/**
+ * What a server is to tell by itself (MCP 2026-07-28 "Subscriptions"): one stream with all that is wanted, opened when
+ * something first is. It is opened again when it ends; what may have been missed meanwhile is told as changed.
+ */
+export class Listening {
+  readonly #options: ListeningOptions;
+  readonly #lists = new Set<ChangingList>();
+  readonly #uris = new Set<string>();
+  readonly #closing = new Stop();
+  #stream: Stream | undefined;
+  #failures = 0;
+  #isRefused = false;
+
+  constructor(options: ListeningOptions) {
+    this.#options = options;
+  }
+
+  /** A list was read: its changes are of interest. */
+  want(list: ChangingList): void {
+    if (this.#lists.has(list) || this.#isRefused || this.#closing.aborted) return;
+    this.#lists.add(list);
+    this.#replace().catch(() => {});
+  }
+
+  /** Whether the server has promised to tell of changes of that list. */
+  hears(list: ChangingList): boolean {
+    return this.#stream?.acknowledged?.[FLAGS[list]] === true;
+  }
+
+  /** @throws {McpFleetError} where the server does not tell of that resource, or not in time */
+  async subscribe(uri: string, signal: StopSignal): Promise<void> {
+    this.#uris.add(uri);
+    try {
+      const told = (await abortable(this.#replace(), signal)).resourceSubscriptions;
+      if (Array.isArray(told) && told.includes(uri)) return;
+      throw new McpFleetError('UNSUPPORTED', 'The server does not tell of updates of this resource', {
+        delivery: 'answered',
+      });
+    } catch (error) {
+      this.#uris.delete(uri);
+      throw error;
+    }
+  }
+
+  async unsubscribe(uri: string, signal: StopSignal): Promise<void> {
+    if (!this.#uris.delete(uri)) return;
+    if (this.#uris.size > 0 || this.#lists.size > 0) await abortable(this.#replace(), signal);
+    else this.#end(this.#stream);
+  }
+
+  /** @returns whether it is the acknowledgement of a stream */
+  acknowledged(method: string, { _meta: meta, notifications }: Params): boolean {
+    if (method !== 'notifications/subscriptions/acknowledged') return false;
+    const id = isRecord(meta) ? meta[SUBSCRIPTION_ID_KEY] : undefined;
+    const isText = typeof id === 'string' || typeof id === 'number';
+    const stream = this.#opening;
+    if (stream !== undefined && isText && `${id}` === `${stream.id}`)
+      stream.resolve(isRecord(notifications) ? notifications : {});
+    return true;
+  }
+
+  close(reason: unknown): void {
+    this.#closing.abort(reason);
+    this.#end(this.#stream);
+    this.#end(this.#opening);
+  }
+
+  // ── Streams ─────────────────────────────────────────────────────────────────
+
+  /** The stream that is to take the place of the one there is. */
+  #opening: Stream | undefined;
+
+  /** Opens a stream for what is wanted now; the one before it ends when the new one is acknowledged. */
+  async #replace(): Promise<Params> {
+    this.#end(this.#opening);
+    const stream = this.#open();
+    this.#opening = stream;
+    const filter = await stream.opening;
+    if (this.#opening === stream) this.#opening = undefined;
+    const before = this.#stream;
+    this.#stream = stream;
+    this.#end(before);
+    return filter;
+  }
+
+  #open(): Stream {
+    const stop = new Stop();
+    let resolve: (filter: Params) => void = () => {};
+    let reject: (error: unknown) => void = () => {};
+    const opening = new Promise<Params>((resolved, rejected) => {
+      resolve = resolved;
+      reject = rejected;
+    });
+    // Whoever waits learns it too.
+    opening.catch(() => {});
+    const stream: Stream = {
+      stop,
+      id: undefined,
+      acknowledged: undefined,
+      opening,
+      resolve(filter) {
+        stream.acknowledged = filter;
+        resolve(filter);
+      },
+    };
+    const limit = setTimeout(() => stop.abort(late()), ACKNOWLEDGEMENT_MS);
+    limit.unref();
+    opening.finally(() => clearTimeout(limit)).catch(() => {});
+    const openedAt = performance.now();
+    const observation = { meta: () => undefined, sent: ({ id }: { id: RequestId }) => (stream.id = id) };
+    this.#options.listen(this.#filter(), { signal: stop, observation }).then(
+      (answer) => {
+        const { error } = answer;
+        const ended =
+          error === undefined
+            ? new McpFleetError('CONNECTION_LOST', 'The server ended the stream of its notifications')
+            : new RemoteError(error.code, error.message, error.data);
+        reject(ended);
+        this.#ended(stream, openedAt, ended);
+      },
+      (thrown) => {
+        reject(thrown);
+        this.#ended(stream, openedAt, thrown);
+      },
+    );
+    return stream;
+  }
+
+  #filter(): object {
+    const flags = [...this.#lists].map((list) => [FLAGS[list], true]);
+    const uris = this.#uris.size > 0 && { resourceSubscriptions: [...this.#uris] };
+    return { ...Object.fromEntries(flags), ...uris };
+  }
+
+  #ended(stream: Stream, openedAt: number, thrown: unknown): void {
+    const wasOpening = this.#opening === stream;
+    if (wasOpening) this.#opening = undefined;
+    if (this.#stream === stream) this.#stream = undefined;
+    // Another one has taken its place, or nobody wants it any more.
+    const isWanted = this.#lists.size > 0 || this.#uris.size > 0;
+    if (this.#closing.aborted || !isWanted || this.#stream !== undefined || this.#opening !== undefined)
+      return;
+    if (stream.acknowledged === undefined && thrown instanceof RemoteError) {
+      this.#isRefused = true;
+      this.#lists.clear();
+      this.#options.observer.error(refused(thrown));
+      return;
+    }
+    if (stream.acknowledged !== undefined && performance.now() - openedAt >= STABLE_AFTER_MS)
+      this.#failures = 0;
+    void this.#reopen(stream.acknowledged ?? {});
+  }
+
+  async #reopen(before: Params): Promise<void> {
+    try {
+      await wait(fullJitter(REOPEN_BACKOFF, this.#failures++), this.#closing);
+      if (this.#stream === undefined && this.#opening === undefined) await this.#replace();
+      this.#missed(before);
+    } catch (thrown) {
+      // Its own end opens it again.
+      if (!this.#closing.aborted && this.#failures === 1) this.#options.observer.error(asFleetError(thrown));
+    }
+  }
+
+  /** Nobody knows what was not told while there was no stream. */
+  #missed(before: Params): void {
+    const { observer } = this.#options;
+    for (const list of this.#lists) if (before[FLAGS[list]] === true) observer.listChanged(list);
+    for (const uri of this.#uris) observer.resourceUpdated(uri);
+  }
+
+  #end(stream: Stream | undefined): void {
+    stream?.stop.abort(new McpFleetError('ABORTED', 'The stream is not wanted any more'));
+  }
+}
+
+function late(): McpFleetError {
+  const what = `The server did not acknowledge subscriptions/listen within ${ACKNOWLEDGEMENT_MS} ms`;
+  return new McpFleetError('TIMEOUT', what, { delivery: 'unknown', retryable: true });
+}
+
+function refused(cause: RemoteError): McpFleetError {
+  const what = `The server tells nothing by itself (subscriptions/listen: ${cause.message})`;
+  return new McpFleetError('UNSUPPORTED', what, { delivery: 'answered', cause });
+}
