@@ -13,6 +13,9 @@ const STABLE_AFTER_MS = 30_000;
 /** How long the acknowledgement of a stream may take that takes the place of another. */
 const ACKNOWLEDGEMENT_MS = 10_000;
 
+/** Lists are often read one after the other: one stream is for all of them. */
+const TOGETHER_MS = 20;
+
 const FLAGS = {
   tools: 'toolsListChanged',
   resources: 'resourcesListChanged',
@@ -47,6 +50,7 @@ export class Listening {
   readonly #uris = new Set<string>();
   readonly #closing = new Stop();
   #stream: Stream | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #failures = 0;
   #isRefused = false;
 
@@ -58,7 +62,10 @@ export class Listening {
   want(list: ChangingList): void {
     if (this.#lists.has(list) || this.#isRefused || this.#closing.aborted) return;
     this.#lists.add(list);
-    this.#replace().catch(() => {});
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      this.#replace().catch(() => {});
+    }, TOGETHER_MS).unref();
   }
 
   /** Whether the server has promised to tell of changes of that list. */
@@ -99,6 +106,7 @@ export class Listening {
   }
 
   close(reason: unknown): void {
+    clearTimeout(this.#soon);
     this.#closing.abort(reason);
     this.#end(this.#stream);
     this.#end(this.#opening);

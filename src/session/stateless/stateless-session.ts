@@ -184,8 +184,8 @@ export class StatelessSession implements Session {
       const result = await this.#send(method, asked, options);
       switch (typeOf(result)) {
         case 'complete':
-          // "Cache Key": it depends on more than was asked for.
-          return round > 0 && isRecord(result) && 'ttlMs' in result ? { ...result, ttlMs: 0 } : result;
+          // "Cache Key": what was given beside what was asked for is part of it.
+          return withoutType(result, round > 0 ? { ttlMs: 0 } : undefined);
         case 'input_required': {
           if (round === MAX_ROUNDS) throw tooManyRounds();
           asked = { ...params, ...(await answerRound(result as Params, this.#requests, options.signal)) };
@@ -231,7 +231,7 @@ export class StatelessSession implements Session {
   ): Promise<unknown> {
     const result = await this.#send(method, params, options, fields);
     if (typeOf(result) !== 'complete') throw unknownType(result);
-    return result;
+    return withoutType(result);
   }
 
   async #send(
@@ -318,6 +318,13 @@ export class StatelessSession implements Session {
 /** "ResultType": absent means that the result is there. */
 function typeOf(result: unknown): unknown {
   return (isRecord(result) ? result.resultType : undefined) ?? 'complete';
+}
+
+/** What it is called is the business of the protocol: callers get the result that older servers give. */
+function withoutType(result: unknown, more?: object): unknown {
+  if (!isRecord(result) || !('resultType' in result || more)) return result;
+  const { resultType: _type, ...rest } = result;
+  return { ...rest, ...more };
 }
 
 function unknownType(result: unknown): ConnectionError {
