@@ -16,8 +16,8 @@ import { SERVER_SCHEMAS, SERVER_TYPES, serverDefaultsSchema } from './server-sch
 /** What holds where nothing is configured. */
 export const SERVER_DEFAULTS = {
   clientInfo: { name: 'mcp-fleet', version: VERSION },
-  connectTimeoutMs: 10_000,
   protocol: 'auto',
+  connectTimeoutMs: 10_000,
   callTimeoutMs: 60_000,
   retry: RETRY_DEFAULTS,
   circuitBreaker: BREAKER_DEFAULTS,

@@ -46,7 +46,12 @@ describe('tables', () => {
     const { clientInfo, ...numbers } = { ...SERVER_DEFAULTS, ...MANAGER_DEFAULTS };
     const [first, ...rows] = tableUnder('Defaults').map(([option = '', value = '']) => [option, value]);
     expect(first).toEqual(['clientInfo', `{ name: '${clientInfo.name}', version }`]);
-    expect(rows.map(([option, value]) => [option, JSON.parse((value ?? '').replaceAll('_', ''))])).toEqual(
+    expect(
+      rows.map(([option, value]) => [
+        option,
+        JSON.parse((value ?? '').replaceAll('_', '').replaceAll("'", '"')),
+      ]),
+    ).toEqual(
       Object.entries(numbers).flatMap(([option, value]): [string, unknown][] =>
         typeof value === 'object'
           ? Object.entries(value).map(([part, of]) => [`${option}.${part}`, of])

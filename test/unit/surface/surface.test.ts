@@ -238,7 +238,6 @@ describe('the public surface', () => {
         "cache": {
           "listTtlMs": 300000,
           "maxEntries": 1000,
-          "resourceTtlMs": 0,
           "toolTtlMs": 0,
         },
         "callTimeoutMs": 60000,
@@ -259,6 +258,7 @@ describe('the public surface', () => {
         "maxConcurrency": 64,
         "maxQueue": 256,
         "maxResponseBytes": 10485760,
+        "protocol": "auto",
         "retry": {
           "attempts": 3,
           "baseDelayMs": 100,
