@@ -61,7 +61,10 @@ export function maySpeak(era: Era, error: unknown): boolean {
   if (supported !== undefined && supported.length > 0)
     return supported.some((one) => REVISIONS[era].includes(one));
   if (error instanceof RemoteError) return true;
-  return error instanceof ConnectionError && (error.delivery === 'answered' || isHttpRefusal(error));
+  if (!(error instanceof ConnectionError)) return false;
+  // A server of 2026-07-28 takes POST.
+  if (era === 'stateless' && error.httpStatus === 405) return false;
+  return error.delivery === 'answered' || isHttpRefusal(error);
 }
 
 /** Statuses of what does not know our POST: a server of another transport, or era. */

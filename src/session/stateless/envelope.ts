@@ -3,14 +3,14 @@ import type { ServerRequestHandlers } from '../session.js';
 import { capabilitiesOf } from '../unasked/server-requests.js';
 
 /** Keys of `_meta` that belong to the protocol (MCP 2026-07-28 "General fields"). */
-export const PROTOCOL_VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
+const PROTOCOL_VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 const CLIENT_INFO_KEY = 'io.modelcontextprotocol/clientInfo';
 const CLIENT_CAPABILITIES_KEY = 'io.modelcontextprotocol/clientCapabilities';
 const LOG_LEVEL_KEY = 'io.modelcontextprotocol/logLevel';
 export const SUBSCRIPTION_ID_KEY = 'io.modelcontextprotocol/subscriptionId';
 export const SERVER_INFO_KEY = 'io.modelcontextprotocol/serverInfo';
 /** An extension of the protocol: calls that become tasks. */
-export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
+const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
 /** What every request says of this client, since no request can refer to another one. */
 export class Envelope {
