@@ -29,6 +29,20 @@ const OTHERS = {
   'tools/list': JSON.stringify({ tools }),
 };
 
+const MODERN = '2026-07-28';
+/** Of revision 2026-07-28; what is known of a list need not be read again. */
+const MODERN_ANSWERS = {
+  'server/discover': JSON.stringify({
+    resultType: 'complete',
+    supportedVersions: [MODERN],
+    capabilities: { tools: {} },
+    _meta: { 'io.modelcontextprotocol/serverInfo': { name: 'bench', version: '1.0.0' } },
+    ttlMs: 300_000,
+    cacheScope: 'public',
+  }),
+  'tools/list': JSON.stringify({ resultType: 'complete', tools, ttlMs: 300_000, cacheScope: 'public' }),
+};
+
 export const TOOLS_PER_SERVER = tools.length;
 
 /** The answer to a message: nothing for a notification. */
@@ -36,4 +50,19 @@ export function answerTo({ id, method, params }) {
   if (id === undefined) return undefined;
   const answer = method === 'tools/call' ? RESULTS[params.name] : OTHERS[method];
   return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${answer ?? '{}'}}`;
+}
+
+/** The same of a server that speaks 2026-07-28 alone; `undefined`: it refuses the request. */
+export function modernAnswerTo({ id, method, params }) {
+  const answer =
+    method === 'tools/call'
+      ? `{"resultType":"complete",${RESULTS[params.name].slice(1)}`
+      : MODERN_ANSWERS[method];
+  return answer === undefined ? undefined : `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${answer}}`;
+}
+
+export function modernRefusalOf({ id, params }) {
+  const data = { supported: [MODERN], requested: params?.protocolVersion };
+  const error = { code: -32_022, message: 'Unsupported protocol version', data };
+  return JSON.stringify({ jsonrpc: '2.0', id, error });
 }

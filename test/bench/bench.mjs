@@ -3,7 +3,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg } from 'node:os';
-import { calls, sizes, sse, stdio } from './calls.mjs';
+import { calls, modern, sizes, sse, stdio } from './calls.mjs';
+import { firstCalls } from './first-calls.mjs';
 import { connecting, lists } from './fleets.mjs';
 import { print, rounded } from './harness.mjs';
 import { memory } from './memory.mjs';
@@ -11,6 +12,8 @@ import { telemetry } from './telemetry.mjs';
 
 const GROUPS = {
   calls: ['Tool calls', calls],
+  modern: ['Tool calls to a server of 2026-07-28', modern],
+  first: ['The first call to a server that is not known yet, in HTTP requests', firstCalls],
   sizes: ['Tool calls by the size of their results, 8 at a time', sizes],
   sse: ['Tool calls answered with an event stream', sse],
   lists: ['listTools', lists],

@@ -1,4 +1,4 @@
-import { FLEET, fleet, SDK, sdk, UNDICI, undici } from './clients.mjs';
+import { FLEET, fleet, SDK, SDK_2, sdk, sdk2, UNDICI, undici } from './clients.mjs';
 import { compared, interleaved, load } from './harness.mjs';
 
 const ROUNDS = 7;
@@ -12,6 +12,18 @@ export async function calls(url) {
       { name: '1 at a time', tool: 'echo', parallel: 1 },
       { name: '16 at a time', tool: 'echo', parallel: 16 },
       { name: '128 at a time', tool: 'echo', parallel: 128 },
+    ],
+  );
+}
+
+/** Tool calls to a server of 2026-07-28. */
+export async function modern(url) {
+  const server = { url: url.replace('/mcp', '/modern') };
+  return everyCase(
+    { [FLEET]: await fleet(server), [SDK_2]: await sdk2(server), [UNDICI]: await undici(server) },
+    [
+      { name: '1 at a time', tool: 'echo', parallel: 1 },
+      { name: '16 at a time', tool: 'echo', parallel: 16 },
     ],
   );
 }

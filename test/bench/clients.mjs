@@ -7,6 +7,7 @@ import { Agent, request } from 'undici';
 
 export const FLEET = 'mcp-fleet';
 export const SDK = 'SDK client';
+export const SDK_2 = 'SDK 2 client';
 export const UNDICI = 'undici.request';
 
 const ARGUMENTS = { text: 'hello' };
@@ -19,6 +20,19 @@ export async function fleet(entry) {
     manager,
     call: (tool) => manager.callTool({ name: `bench__${tool}`, arguments: ARGUMENTS }),
     close: () => manager.close(),
+  };
+}
+
+/** The bare client of the SDK's second line, which speaks 2026-07-28. */
+export async function sdk2({ url }) {
+  const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client');
+  const options = { versionNegotiation: { mode: { pin: '2026-07-28' } } };
+  const client = new Client({ name: 'bench', version: '1.0.0' }, options);
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+  return {
+    client,
+    call: (name) => client.callTool({ name, arguments: ARGUMENTS }),
+    close: () => client.close(),
   };
 }
 

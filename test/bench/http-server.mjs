@@ -1,7 +1,7 @@
 // The least MCP server there is, in a process of its own. Every path is a server; below /stream it also has the
-// stream on which servers speak first. Sends its port to its parent.
+// stream on which servers speak first, below /modern it speaks 2026-07-28. Sends its port to its parent.
 import { createServer } from 'node:http';
-import { answerTo } from './answers.mjs';
+import { answerTo, modernAnswerTo, modernRefusalOf } from './answers.mjs';
 
 const server = createServer((request, response) => {
   if (request.method === 'GET' && request.url.startsWith('/stream')) {
@@ -13,7 +13,10 @@ const server = createServer((request, response) => {
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', () => {
     const message = JSON.parse(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-    const answer = answerTo(message);
+    const isModern = request.url.startsWith('/modern');
+    const answer = isModern ? modernAnswerTo(message) : answerTo(message);
+    if (isModern && answer === undefined)
+      return response.writeHead(400, { 'content-type': 'application/json' }).end(modernRefusalOf(message));
     if (answer === undefined) return response.writeHead(202).end();
     if (message.params?.name === 'sse') return sendEvent(response, answer);
     const bytes = Buffer.from(answer);
