@@ -35,10 +35,12 @@ export function readTtlMs({ resourceTtlMs, listTtlMs }: CacheSettings, hint: unk
 
 /** Remembers results by what was asked. What is handed out is a copy, so that nobody can change what others get. */
 export class ResultCache {
-  readonly #results: LRUCache<string, object>;
+  readonly #maxEntries: number;
+  /** Made for the first result: it takes the room of all of them at once. */
+  #results: LRUCache<string, object> | undefined;
 
   constructor(maxEntries: number) {
-    this.#results = new LRUCache({ max: maxEntries });
+    this.#maxEntries = maxEntries;
   }
 
   /** The result there is, or the one that `ask` gives, which is then kept for so long; 0: not at all. */
@@ -60,19 +62,20 @@ export class ResultCache {
   }
 
   get<Result extends object>(question: unknown): Result | undefined {
-    const result = this.#results.get(canonicalJson(question));
+    const result = this.#results?.get(canonicalJson(question));
     return result === undefined ? undefined : (structuredClone(result) as Result);
   }
 
   set(question: unknown, result: object, ttlMs: number): void {
+    this.#results ??= new LRUCache({ max: this.#maxEntries });
     this.#results.set(canonicalJson(question), structuredClone(result), { ttl: ttlMs });
   }
 
   delete(question: unknown): void {
-    this.#results.delete(canonicalJson(question));
+    this.#results?.delete(canonicalJson(question));
   }
 
   clear(): void {
-    this.#results.clear();
+    this.#results = undefined;
   }
 }
