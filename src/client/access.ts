@@ -4,6 +4,7 @@ import type { TokenRefresh } from '../auth/token-source.js';
 import { TokenSources } from '../auth/token-sources.js';
 import { KnownSecrets } from '../core/known-secrets.js';
 import { loaded } from '../core/loaded.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import { TextExit } from '../core/text-exit.js';
 import { type AddressGuard, addressGuardOf } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
@@ -34,7 +35,8 @@ export class ServerAccess {
   /** The way by which all text that concerns this server leaves. */
   readonly exit: TextExit;
   readonly secrets: KnownSecrets;
-  readonly stderr: Stderr;
+  /** Of the server's processes, where it is one. */
+  readonly stderr: Stderr | undefined;
   readonly #server: string;
   readonly #settings: ServerSettings;
   readonly #http: HttpPath;
@@ -53,11 +55,12 @@ export class ServerAccess {
     );
     for (const secret of configuredSecrets(this.target)) this.secrets.add(secret);
     this.exit = new TextExit(this.secrets);
-    this.stderr = new Stderr({
-      exit: this.exit,
-      isHeard: () => hooks.isStderrHeard(),
-      onLine: (line) => hooks.onStderr(line),
-    });
+    if (this.target.type === 'stdio')
+      this.stderr = new Stderr({
+        exit: this.exit,
+        isHeard: () => hooks.isStderrHeard(),
+        onLine: (line) => hooks.onStderr(line),
+      });
     this.#guard = addressGuardOf(config);
     const { fetch, connectTimeoutMs, proxy } = settings;
     this.#http = httpPath(
@@ -82,7 +85,7 @@ export class ServerAccess {
   }
 
   /** @throws {McpFleetError} or the signal's reason */
-  async open(observer: SessionObserver, signal: AbortSignal): Promise<Session> {
+  async open(observer: SessionObserver, signal: StopSignal): Promise<Session> {
     const { openSession } = await loaded(import('../session/open.js'));
     const { clientInfo, handlers = {}, maxResponseBytes, protocol, proxy } = this.#settings;
     return openSession(this.target, {

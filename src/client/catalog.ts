@@ -5,7 +5,7 @@ import { canonicalJson } from '../core/canonical-json.js';
 import { Deadline } from '../core/deadline.js';
 import { ConnectionError, McpFleetError, TimeoutError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
-import type { StopSignal } from '../core/stop-signal.js';
+import { Stop, type StopSignal } from '../core/stop-signal.js';
 import type { ListEntries, ListKind, ListPage } from '../session/session.js';
 
 /** Entries of one list that are kept, and about so many characters of JSON. */
@@ -110,7 +110,7 @@ export class Catalog {
   readonly #options: CatalogOptions;
   readonly #shelves = new Map<ListKind, Shelf>();
   readonly #settling = new Map<CatalogKind, Settling>();
-  readonly #closing = new AbortController();
+  readonly #closing = new Stop();
 
   constructor(options: CatalogOptions) {
     this.#options = options;
@@ -188,12 +188,12 @@ export class Catalog {
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#closing.abort(undefined);
   }
 
   /** Whoever asks meanwhile reads the list at once: only what nobody asked for waits. */
   async #readAgain(settling: Settling, lists: readonly ListKind[]): Promise<void> {
-    const { signal } = this.#closing;
+    const signal = this.#closing;
     while (settling.isDue) {
       const now = performance.now();
       if (now - settling.changedAt >= CALM_AFTER_MS) settling.delayMs = CHANGE_SETTLES_MS;
@@ -216,7 +216,7 @@ export class Catalog {
   ): Promise<KnownList> {
     // Others may join the reading: nobody's impatience ends it, and who has more patience gives it more time.
     const timeoutMs = Math.max(this.#options.timeoutMs, askedMs);
-    const deadline = new Deadline({ timeoutMs, signal: this.#closing.signal });
+    const deadline = new Deadline({ timeoutMs, signal: this.#closing });
     try {
       shelf.reading = new RunningCall(deadline, observation);
       const { byKey, truncated, ttlMs } = await this.#pages(kind, shelf.reading, timeoutMs * TIME_FOR_ANSWER);
@@ -247,8 +247,7 @@ export class Catalog {
       try {
         page = await this.#options.page(kind, cursor, call);
       } catch (error) {
-        if (cursor === undefined || !(error instanceof McpFleetError) || this.#closing.signal.aborted)
-          throw error;
+        if (cursor === undefined || !(error instanceof McpFleetError) || this.#closing.aborted) throw error;
         reading.end(`a page of it cannot be read: ${error.message}`, error);
         break;
       }

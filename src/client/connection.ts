@@ -3,7 +3,7 @@ import { fullJitter } from '../core/backoff.js';
 import { Deadline } from '../core/deadline.js';
 import { asFleetError, McpFleetError, notSent, TimeoutError } from '../core/errors.js';
 import { SingleFlight } from '../core/single-flight.js';
-import type { StopSignal } from '../core/stop-signal.js';
+import { Stop, type StopSignal } from '../core/stop-signal.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { NEXT_STATUSES, type ServerStatus } from './status.js';
 
@@ -46,7 +46,7 @@ interface Waiter {
 }
 
 export interface ConnectionOptions {
-  open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
+  open(observer: Pick<SessionObserver, 'closed'>, signal: StopSignal): Promise<Session>;
   connectTimeoutMs: number;
   /** A server that is installed or pulled when it is first started needs longer, once. */
   firstStart: FirstStart;
@@ -64,7 +64,7 @@ export interface ConnectionOptions {
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #attempt = new SingleFlight<Session>();
-  readonly #closing = new AbortController();
+  readonly #closing = new Stop();
   #state: State = { status: 'idle' };
   #since = Date.now();
   #failures = 0;
@@ -228,7 +228,7 @@ export class Connection {
       this.#enter({ status: 'connecting' });
     if (this.#state.status === 'reconnecting') clearTimeout(this.#state.timer);
     const { attemptMs } = this.#limits;
-    const deadline = new Deadline({ timeoutMs: attemptMs, signal: this.#closing.signal });
+    const deadline = new Deadline({ timeoutMs: attemptMs, signal: this.#closing });
     try {
       let opened: Session | undefined;
       let over: McpFleetError | undefined;
@@ -236,12 +236,12 @@ export class Connection {
         over = reason;
         if (opened !== undefined) this.#lost(opened, reason);
       };
-      const session = await this.#options.open({ closed }, deadline.abortSignal);
+      const session = await this.#options.open({ closed }, deadline.signal);
       opened = session;
       if (over !== undefined) throw over;
-      if (this.#closing.signal.aborted) {
+      if (this.#closing.aborted) {
         await session.close();
-        throw this.#closing.signal.reason;
+        throw this.#closing.reason;
       }
       this.#lastSession = session;
       this.#enter({ status: 'ready', session, since: performance.now() });

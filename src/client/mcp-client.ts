@@ -22,7 +22,7 @@ import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
 import { asFleetError, McpFleetError, ofServer, RemoteError } from '../core/errors.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
-import type { StopSignal } from '../core/stop-signal.js';
+import { Stop, type StopSignal } from '../core/stop-signal.js';
 import { loggable, TEXT_EXIT, type TextExit } from '../core/text-exit.js';
 import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
 import { ServerAccess } from './access.js';
@@ -77,7 +77,7 @@ export class McpClient implements AsyncDisposable {
   readonly #toolCalls: ToolCalls;
   #standing = new StandingRequests();
   readonly #allowed: ToolFilter;
-  readonly #closing = new AbortController();
+  readonly #closing = new Stop();
   #closed: Promise<void> | undefined;
 
   /**
@@ -101,7 +101,7 @@ export class McpClient implements AsyncDisposable {
     });
     const { exit, stderr } = this.#access;
     this.#link = new ServerLink(this.#settings, {
-      lastWords: () => stderr.lastWords,
+      lastWords: () => stderr?.lastWords ?? '',
       open: (observer, signal) => this.#access.open({ ...this.#observer, ...observer }, signal),
       onStatus: (change) => this.#statusChanged(change),
       onCircuit: (change) => this.#events.emit('circuit', { server: name, ...change }),
@@ -399,7 +399,7 @@ export class McpClient implements AsyncDisposable {
 
   async #close(drainTimeoutMs: number): Promise<void> {
     await this.#calls.close(drainTimeoutMs);
-    this.#closing.abort();
+    this.#closing.abort(undefined);
     this.#reports.close();
     this.#catalog.close();
     await this.#link.close();
@@ -515,7 +515,7 @@ export class McpClient implements AsyncDisposable {
     if (change.status === 'reconnecting') this.#forget();
     if (change.status === 'ready' && change.previous !== 'unhealthy') {
       const session = this.#link.connection.lastSession as Session;
-      void this.#standing.renew(session, this.#closing.signal, (error) => this.#report('connect', error));
+      void this.#standing.renew(session, this.#closing, (error) => this.#report('connect', error));
     }
     this.#logStatus(change);
     this.#events.emit('status', { server: this.name, ...change });
@@ -539,7 +539,7 @@ export class McpClient implements AsyncDisposable {
   }
 
   #report(during: McpClientEvents['error']['during'], thrown: unknown): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.aborted) return;
     this.#reports.report({ during, error: asFleetError(thrown) });
   }
 

@@ -18,7 +18,7 @@ import type { ServerSettings } from './options.js';
 const PROBE_TIMEOUT_MS = 5_000;
 
 export interface ServerLinkHooks {
-  open(observer: Pick<SessionObserver, 'closed'>, signal: AbortSignal): Promise<Session>;
+  open(observer: Pick<SessionObserver, 'closed'>, signal: StopSignal): Promise<Session>;
   onStatus: ConnectionOptions['onStatus'];
   onCircuit(change: { state: CircuitState; previous: CircuitState }): void;
   /** What the server's process said last, for the end of a message. */

@@ -1,6 +1,7 @@
 import type { LoggingLevel } from '@modelcontextprotocol/sdk/types.js';
 import { concurrentMap } from '../core/concurrent-map.js';
 import { Deadline } from '../core/deadline.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { Session, SessionRequestOptions } from '../session/session.js';
 
 /** Requests under way at the same time: calls go on beside them. */
@@ -27,7 +28,7 @@ export class StandingRequests {
     this.#logLevel = level;
   }
 
-  async renew(session: Session, signal: AbortSignal, onError: (error: unknown) => void): Promise<void> {
+  async renew(session: Session, signal: StopSignal, onError: (error: unknown) => void): Promise<void> {
     const level = this.#logLevel;
     const requests: Renewal[] = [...this.#subscriptions].map(
       (uri) => (bounded) => session.request('resources/subscribe', { uri }, bounded),

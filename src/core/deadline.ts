@@ -9,7 +9,7 @@ export interface DeadlineOptions {
   /** From now. */
   timeoutMs: number;
   /** The caller's own signal: its abort ends the deadline's signal with the caller's reason. */
-  signal?: AbortSignal | undefined;
+  signal?: StopSignal | undefined;
   /** {@link Deadline.restart} extends the deadline up to this much in all. @default never extended */
   maxTotalTimeoutMs?: number | undefined;
   /** Somebody waits: the process must not end before it is over. @default false */
@@ -33,7 +33,7 @@ export class Deadline implements Disposable {
     const { signal } = options;
     if (signal === undefined) return;
     // Many calls may listen to their caller's signal: no leak, so no warning of one.
-    setMaxListeners(0, signal);
+    if (!(signal instanceof Stop)) setMaxListeners(0, signal as AbortSignal);
     if (signal.aborted) this.#abortedByCaller();
     else signal.addEventListener('abort', this.#abortedByCaller, { once: true });
   }

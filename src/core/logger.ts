@@ -8,10 +8,12 @@ export interface Logger {
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
+const SILENT: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 /** `logger` made safe to call: one that throws or rejects harms nobody. Without one: silence. */
 export function isolatedLogger(logger: Logger | undefined): Logger {
+  if (logger === undefined) return SILENT;
   const write = (level: (typeof LEVELS)[number], message: string, fields?: object) => {
-    if (logger === undefined) return;
     try {
       const returned: unknown = logger[level](message, fields);
       if (returned instanceof Promise) returned.catch(() => {});

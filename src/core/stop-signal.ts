@@ -9,7 +9,7 @@ export interface StopSignal {
 
 /** A signal and its controller in one. On Node 20 an `AbortController` for each call would cost more than its HTTP. */
 export class Stop implements StopSignal {
-  readonly #listeners = new Set<() => void>();
+  #listeners: Set<() => void> | undefined;
   #stopped: { readonly reason: unknown } | undefined;
   #controller: AbortController | undefined;
 
@@ -26,11 +26,13 @@ export class Stop implements StopSignal {
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    if (this.#stopped === undefined) this.#listeners.add(listener);
+    if (this.#stopped !== undefined) return;
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    this.#listeners.delete(listener);
+    this.#listeners?.delete(listener);
   }
 
   /** Only the first counts. */
@@ -38,8 +40,8 @@ export class Stop implements StopSignal {
     if (this.#stopped !== undefined) return;
     this.#stopped = { reason };
     this.#controller?.abort(reason);
-    for (const listener of this.#listeners) listener();
-    this.#listeners.clear();
+    for (const listener of this.#listeners ?? []) listener();
+    this.#listeners = undefined;
   }
 
   /** The same as an `AbortSignal`, for code that is not ours. */

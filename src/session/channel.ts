@@ -1,24 +1,17 @@
 import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
 import { asFleetError, ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
 import { Rate } from '../core/rate.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
-import { Echoes } from './echoes.js';
 import { Outbox } from './outbox.js';
 import { PendingRequest } from './pending-request.js';
 import { errorOfFault } from './reading/json.js';
-import type {
-  Answer,
-  Incoming,
-  JsonRpcError,
-  Params,
-  ReceivedAnswer,
-  RequestId,
-  Unreadable,
-} from './reading/message.js';
+import type { Answer, Incoming, Params, ReceivedAnswer, RequestId, Unreadable } from './reading/message.js';
 import { readProgress } from './reading/server-messages.js';
 import type { SessionRequestOptions } from './session.js';
 import { connectionLost } from './transports/connection-lost.js';
 import type { JsonRpcTransport, TransportSink } from './transports/transport.js';
+import { AskedRequests, type AskedRequestsOptions } from './unasked/asked-requests.js';
 
 /** Reports of progress that a server may send at once, and a second; those above it are left out. */
 const MAX_PROGRESS_BURST = 2_000;
@@ -27,17 +20,15 @@ const MAX_PROGRESS_PER_SECOND = 1_000;
 /** How long the answer may take that follows an error without an id. */
 const ANSWER_MAY_FOLLOW_MS = 500;
 
-export interface ChannelOptions {
+export interface ChannelOptions extends Pick<AskedRequestsOptions, 'onRequest'> {
   /** Ends the connecting. */
-  signal: AbortSignal;
+  signal: StopSignal;
   exit: TextExit;
   /** Of a message, for messages about it. */
   maxBytes: number;
   onError(error: McpFleetError): void;
   /** The connection has ended by itself; it is told once. */
   onClosed(reason: McpFleetError): void;
-  /** Answers what the server asks, if anybody does. Rejects with a {@link JsonRpcError} for the server. */
-  onRequest(method: string, params: Params, signal: AbortSignal): Promise<object> | undefined;
   onNotification(method: string, params: Params): void;
 }
 
@@ -53,12 +44,10 @@ export interface ChannelRequestOptions extends SessionRequestOptions {
 export class Channel {
   readonly #transport: JsonRpcTransport;
   readonly #options: ChannelOptions;
-  readonly #outbox: Outbox;
+  #outbox: Outbox | undefined;
   readonly #pending = new Map<RequestId, PendingRequest>();
-  /** What the server asks and may cancel. */
-  readonly #asked = new Map<RequestId, AbortController>();
-  readonly #progressRate = new Rate(MAX_PROGRESS_BURST, MAX_PROGRESS_PER_SECOND);
-  readonly #echoes = new Echoes();
+  #asked: AskedRequests | undefined;
+  #progressRate: Rate | undefined;
   #lastId = -1;
   #ended: McpFleetError | undefined;
   #faultReported = false;
@@ -66,7 +55,6 @@ export class Channel {
   constructor(transport: JsonRpcTransport, options: ChannelOptions) {
     this.#transport = transport;
     this.#options = options;
-    this.#outbox = new Outbox(transport, (error) => options.onError(error));
   }
 
   get sessionId(): string | undefined {
@@ -165,9 +153,15 @@ export class Channel {
     }
   }
 
+  /** Most sessions never have anything to post. */
+  #post(message: JSONRPCMessage): void {
+    this.#outbox ??= new Outbox(this.#transport, (error) => this.#options.onError(error));
+    this.#outbox.post(message);
+  }
+
   /** Without the caller's reason, which is none of the server's business. */
   #cancel(requestId: RequestId): void {
-    this.#outbox.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
+    this.#post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
   }
 
   // ── From the server ─────────────────────────────────────────────────────────
@@ -215,7 +209,7 @@ export class Channel {
 
   #answered({ id, answer, isBare = false }: ReceivedAnswer): void {
     const found = this.#pendingId(id);
-    if (found !== undefined && !this.#echoes.isOfAnswer(found, answer)) {
+    if (found !== undefined && this.#asked?.isEcho(found, answer) !== true) {
       this.#settle(found, (pending) => pending.answered(answer));
     }
     // Second answers, answers to nothing and logs in JSON end here.
@@ -229,27 +223,13 @@ export class Channel {
 
   #requested(id: RequestId, method: string, params: Params): void {
     if (this.#pending.get(id)?.method === method) return; // our own, come back
-    const controller = new AbortController();
-    const answering = this.#options.onRequest(method, params, controller.signal);
-    if (answering === undefined) return;
-    this.#asked.set(id, controller);
-    void answering
-      .then(
-        (result) => ({ jsonrpc: '2.0', id, result }) as JSONRPCMessage,
-        (error: JsonRpcError) => ({ jsonrpc: '2.0', id, error }) as JSONRPCMessage,
-      )
-      .then((answer) => {
-        if (this.#asked.get(id) === controller) this.#asked.delete(id);
-        // MCP "Cancellation": what was cancelled gets no answer.
-        if (controller.signal.aborted) return;
-        this.#echoes.answered(answer);
-        this.#outbox.post(answer);
-      });
+    this.#asked ??= new AskedRequests({ ...this.#options, post: (answer) => this.#post(answer) });
+    this.#asked.received(id, method, params);
   }
 
   #notified(method: string, params: Params): void {
     if (method === 'notifications/progress') this.#progress(params);
-    else if (method === 'notifications/cancelled') this.#cancelled(params.requestId);
+    else if (method === 'notifications/cancelled') this.#asked?.cancelled(params.requestId);
     else this.#options.onNotification(method, params);
   }
 
@@ -303,14 +283,10 @@ export class Channel {
   #progress(params: Params): void {
     const id = this.#pendingId(params.progressToken);
     const onProgress = id === undefined ? undefined : this.#pending.get(id)?.onProgress;
+    this.#progressRate ??= new Rate(MAX_PROGRESS_BURST, MAX_PROGRESS_PER_SECOND);
     if (onProgress === undefined || !this.#progressRate.take()) return;
     const progress = readProgress(params);
     if (progress !== undefined) onProgress(progress);
-  }
-
-  #cancelled(requestId: unknown): void {
-    const asked = this.#asked.get(requestId as RequestId);
-    asked?.abort(new Error('The server cancelled its request'));
   }
 
   // ── Endings ─────────────────────────────────────────────────────────────────
@@ -333,8 +309,8 @@ export class Channel {
   }
 
   #stopAnswering(reason: McpFleetError): void {
-    this.#outbox.close();
-    for (const controller of this.#asked.values()) controller.abort(reason);
+    this.#outbox?.close();
+    this.#asked?.close(reason);
   }
 }
 

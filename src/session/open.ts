@@ -52,8 +52,8 @@ export interface OpenOptions extends SessionOptions {
   proxy: ProxySetting;
   /** Learns what the server gives for the session, and nobody else should see. */
   onSecret: (secret: string) => void;
-  /** What the server's processes write to stderr. */
-  stderr: Stderr;
+  /** What the server's processes write to stderr, where it has any. */
+  stderr: Stderr | undefined;
 }
 
 /**

@@ -4,6 +4,7 @@ import { Deadline } from '../core/deadline.js';
 import { ConnectionError, describeThrown, McpFleetError, RemoteError, TimeoutError } from '../core/errors.js';
 import { withoutText } from '../core/foreign-error.js';
 import { loaded } from '../core/loaded.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
 import { Channel } from './channel.js';
 import { HandshakeSession } from './handshake/handshake-session.js';
@@ -25,7 +26,7 @@ export interface SessionOptions {
   exit: TextExit;
   maxResponseBytes: number;
   /** Ends the connecting. */
-  signal: AbortSignal;
+  signal: StopSignal;
   /** Gets what is still to be ended of an attempt that failed: nobody who waited for the session waits for it. */
   onEnding: (ending: Promise<void>) => void;
 }
@@ -57,7 +58,7 @@ export async function openOver(
       if (stateless?.acknowledged(method, params) !== true) notifications.received(method, params);
     },
   });
-  const begin = async (era: Era, limit: AbortSignal): Promise<{ session: Session; era: Era }> => {
+  const begin = async (era: Era, limit: StopSignal): Promise<{ session: Session; era: Era }> => {
     const limited = { ...options, signal: limit };
     if (era === 'handshake')
       return { session: await HandshakeSession.begin(channel, transport.kind, limited), era };
@@ -84,8 +85,8 @@ export async function openOver(
 /** What `begin` makes of the first era that the server speaks. */
 export async function firstSpoken<Opened>(
   [era, other]: readonly Era[],
-  signal: AbortSignal,
-  begin: (era: Era, signal: AbortSignal) => Promise<Opened>,
+  signal: StopSignal,
+  begin: (era: Era, signal: StopSignal) => Promise<Opened>,
 ): Promise<Opened> {
   if (era === undefined) throw new TypeError('There is no era to try');
   if (other === undefined) return begin(era, signal);
@@ -107,11 +108,11 @@ export async function firstSpoken<Opened>(
 
 async function within<Result>(
   timeoutMs: number,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<Result>,
+  signal: StopSignal,
+  work: (signal: StopSignal) => Promise<Result>,
 ): Promise<Result> {
   using deadline = new Deadline({ timeoutMs, signal });
-  return await work(deadline.abortSignal);
+  return await work(deadline.signal);
 }
 
 /** Where both eras failed: what was refused as unknown says less than what failed otherwise. */

@@ -2,6 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { abortable, settlesWithin } from '../../core/abort.js';
 import { ConnectionError, type Delivery, describeThrown, McpFleetError } from '../../core/errors.js';
+import { abortSignalOf, type StopSignal } from '../../core/stop-signal.js';
 import { readValue } from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
@@ -28,9 +29,12 @@ export class CustomTransport implements JsonRpcTransport {
     return this.#transport?.sessionId;
   }
 
-  async start(sink: TransportSink, signal: AbortSignal): Promise<void> {
+  async start(sink: TransportSink, signal: StopSignal): Promise<void> {
     try {
-      const transport = await abortable(Promise.resolve(this.#create({ signal })), signal);
+      const transport = await abortable(
+        Promise.resolve(this.#create({ signal: abortSignalOf(signal) })),
+        signal,
+      );
       this.#transport = transport;
       transport.onmessage = (message) => sink.message(readValue(message, { maxBytes: this.#maxBytes }));
       transport.onerror = (error) => sink.error(failed('reported an error', error));

@@ -1,6 +1,7 @@
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { abortable } from '../../core/abort.js';
 import { asFleetError, ConnectionError, type McpFleetError } from '../../core/errors.js';
+import type { StopSignal } from '../../core/stop-signal.js';
 import { discard, readExcerpt } from '../../net/body.js';
 import type { StreamEvent } from '../../net/event-parser.js';
 import { readEvents } from '../../net/event-stream.js';
@@ -33,7 +34,7 @@ export class HttpSseTransport implements JsonRpcTransport {
   }
 
   /** Resolves when the server has named the URL for POSTs. */
-  async start(sink: TransportSink, signal: AbortSignal): Promise<void> {
+  async start(sink: TransportSink, signal: StopSignal): Promise<void> {
     this.#sink = sink;
     const abort = () => this.#closing.abort(signal.reason);
     signal.addEventListener('abort', abort, { once: true });

@@ -49,7 +49,7 @@ export interface StdioTransportOptions {
   env: Readonly<Record<string, string>>;
   cwd: string | undefined;
   maxResponseBytes: number;
-  stderr: Stderr;
+  stderr: Stderr | undefined;
 }
 
 /** A message that waits for the others of its moment. */
@@ -135,8 +135,8 @@ export class StdioTransport implements JsonRpcTransport {
       }),
     );
     const stderrPacer = new Pacer(stderr);
-    this.#options.stderr.restart();
-    stderr.on('data', (chunk: Buffer) => stderrPacer.run(() => this.#options.stderr.push(chunk)));
+    this.#options.stderr?.restart();
+    stderr.on('data', (chunk: Buffer) => stderrPacer.run(() => this.#options.stderr?.push(chunk)));
   }
 
   /** What is sent in one go is written in one go. */
@@ -166,7 +166,7 @@ export class StdioTransport implements JsonRpcTransport {
     const settle = () => {
       clearTimeout(timer);
       child?.off('close', settle);
-      this.#over(connectionLost(`The process ${how}${this.#options.stderr.lastWords}`));
+      this.#over(connectionLost(`The process ${how}${this.#options.stderr?.lastWords ?? ''}`));
     };
     // Not 'close' alone: a grandchild that holds stdout would keep it from ever coming.
     const timer = setTimeout(settle, LAST_WORDS_MS);

@@ -11,7 +11,7 @@ export interface JsonRpcTransport {
   readonly sessionId?: string | undefined;
 
   /** Connects. Everything that arrives from then on goes to `sink`. */
-  start(sink: TransportSink, signal: AbortSignal): Promise<void>;
+  start(sink: TransportSink, signal: StopSignal): Promise<void>;
   /**
    * Sends one message. For a request over HTTP the promise lasts until its answer went to the sink.
    * @throws {McpFleetError} with `delivery`; for an abort, the signal's reason.

@@ -7,6 +7,7 @@ import type { TokenSource } from '../../auth/token-source.js';
 import { AuthError, ConnectionError, McpFleetError } from '../../core/errors.js';
 import { loaded } from '../../core/loaded.js';
 import { Pacer } from '../../core/pacer.js';
+import type { StopSignal } from '../../core/stop-signal.js';
 import type { TextExit } from '../../core/text-exit.js';
 import { type AddressGuard, checkHost } from '../../net/address-guard.js';
 import { failureOfRequest } from '../../net/failures.js';
@@ -64,7 +65,7 @@ export class WebSocketTransport implements JsonRpcTransport {
     this.#options = options;
   }
 
-  async start(sink: TransportSink, signal: AbortSignal): Promise<void> {
+  async start(sink: TransportSink, signal: StopSignal): Promise<void> {
     const socket = await this.#open(signal);
     const pacer = new Pacer(socket);
     this.#socket = socket
@@ -105,7 +106,7 @@ export class WebSocketTransport implements JsonRpcTransport {
   }
 
   /** One handshake; after a 401 one more, when there is another token to try. */
-  async #open(signal: AbortSignal): Promise<WebSocket> {
+  async #open(signal: StopSignal): Promise<WebSocket> {
     const { tokens } = this.#options;
     const token = await tokens?.get(signal);
     if (tokens?.isPerRequest === true && token !== undefined) throw forOneCaller();
@@ -123,7 +124,7 @@ export class WebSocketTransport implements JsonRpcTransport {
     throw this.#refused(first);
   }
 
-  async #handshake(token: AccessToken | undefined, signal: AbortSignal): Promise<WebSocket | Refusal> {
+  async #handshake(token: AccessToken | undefined, signal: StopSignal): Promise<WebSocket | Refusal> {
     const { url, guard, proxy: setting, onSecret } = this.#options;
     const proxy = proxyFor(url, setting);
     if (proxy === undefined) {
@@ -150,7 +151,7 @@ export class WebSocketTransport implements JsonRpcTransport {
 
   #connect(
     token: AccessToken | undefined,
-    signal: AbortSignal,
+    signal: StopSignal,
     way: Pick<ClientRequestArgs, 'lookup' | 'agent'>,
     via?: string,
   ): Promise<WebSocket | Refusal> {

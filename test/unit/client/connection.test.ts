@@ -9,6 +9,7 @@ import {
   ConnectionError,
   type McpFleetError,
 } from '../../../src/core/errors.js';
+import type { StopSignal } from '../../../src/core/stop-signal.js';
 import type { Session } from '../../../src/session/session.js';
 import { rejection } from './fakes.js';
 
@@ -27,7 +28,7 @@ const TIMES = {
 };
 
 interface Attempt {
-  signal: AbortSignal;
+  signal: StopSignal;
   succeed(): FakeSession;
   fail(error: unknown): void;
 }
@@ -637,7 +638,7 @@ describe('closing', () => {
       onAttempt: () => {},
       onStatus: () => {},
       open: async (_observer, signal) => {
-        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
         session = { closes: 0, close: async () => void session } as unknown as FakeSession;
         const { close } = session;
         session.close = async () => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
-import type { Answer, RequestId } from './reading/message.js';
+import type { Answer, RequestId } from '../reading/message.js';
 
 /** A log is written when a message comes: it lags behind by few. */
 const MAX_KEPT = 16;
