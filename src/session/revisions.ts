@@ -95,5 +95,6 @@ export function noCommonRevision(theirs: readonly string[], ours: readonly strin
   return new ConnectionError(
     'PROTOCOL_ERROR',
     `The server speaks ${list(theirs)} of the revisions of MCP; this client speaks ${list(ours)}`,
+    { delivery: 'answered' },
   );
 }
