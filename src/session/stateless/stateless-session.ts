@@ -1,4 +1,9 @@
-import type { Implementation, LoggingLevel, ServerCapabilities } from '@modelcontextprotocol/sdk/types.js';
+import type {
+  Implementation,
+  LoggingLevel,
+  ServerCapabilities,
+  Tool,
+} from '@modelcontextprotocol/sdk/types.js';
 import { ConnectionError, type McpFleetError, RemoteError } from '../../core/errors.js';
 import type { TextExit } from '../../core/text-exit.js';
 import type { Channel } from '../channel.js';
@@ -22,14 +27,9 @@ import { awaitTask, isTask } from '../tasks.js';
 import type { ServerRequests } from '../unasked/server-requests.js';
 import { type Discovery, readDiscovery } from './discovery.js';
 import { Envelope } from './envelope.js';
+import { HeaderFields } from './header-fields.js';
 import { answerInputs, answerRound, MAX_ROUNDS, requestsIn, tooManyRounds } from './input-rounds.js';
 import { Listening } from './listening.js';
-import {
-  headerText,
-  type ParameterHeader,
-  parameterFields,
-  readParameterHeaders,
-} from './parameter-headers.js';
 
 /** Pages of the list in which the headers of one tool are looked for again. */
 const MAX_PAGES = 100;
@@ -55,8 +55,8 @@ export class StatelessSession implements Session {
   readonly #requests: ServerRequests;
   readonly #observer: SessionOptions['observer'];
   readonly #envelope: Envelope;
-  /** Of the tools that want any. */
-  readonly #parameterHeaders = new Map<string, readonly ParameterHeader[]>();
+  /** Over HTTP. */
+  readonly #fields: HeaderFields | undefined;
   #listening: Listening | undefined;
 
   private constructor(
@@ -70,6 +70,7 @@ export class StatelessSession implements Session {
     this.#requests = options.requests;
     this.#observer = options.observer;
     this.#envelope = envelope;
+    this.#fields = transport === 'http' ? new HeaderFields() : undefined;
     this.transport = transport;
     this.protocolVersion = revision;
     this.capabilities = discovery.capabilities;
@@ -88,8 +89,7 @@ export class StatelessSession implements Session {
     const envelope = new Envelope(revision, clientInfo, handlers);
     channel.setProtocolVersion(revision);
     const params = { _meta: envelope.around(undefined) };
-    const fields = transport === 'http' ? {} : undefined;
-    const answer = await channel.request('server/discover', params, { signal, headers: fields });
+    const answer = await channel.request('server/discover', params, { signal });
     const result = resultOf(answer, exit);
     const discovery = readDiscovery(result);
     if (discovery === undefined) {
@@ -121,10 +121,12 @@ export class StatelessSession implements Session {
     const page = readPage(kind, result);
     const list = kind === 'resourceTemplates' ? 'resources' : kind;
     if (this.capabilities?.[list as 'tools']?.listChanged === true) this.#listeningNow.want(list as 'tools');
-    const usable = kind === 'tools' && this.transport === 'http' ? this.#withHeaders(page) : page;
+    const usable = kind === 'tools' ? (this.#fields?.read(page as ListPage<Tool>) ?? page) : page;
     // What is told when it changes need not be asked for again and again.
     const isTold = this.#listening?.hears(list as 'tools') === true;
-    return isTold && usable.ttlMs === 0 ? { ...usable, ttlMs: undefined } : usable;
+    return (isTold && usable.ttlMs === 0 ? { ...usable, ttlMs: undefined } : usable) as ListPage<
+      ListEntries[Kind]
+    >;
   }
 
   /** @returns whether the message was the acknowledgement of a subscription */
@@ -172,7 +174,7 @@ export class StatelessSession implements Session {
       // "Server Validation": it has not run, and the list that the headers came from is out of date.
       if (!(error instanceof RemoteError) || error.rpcCode !== HEADER_MISMATCH || this.transport !== 'http')
         throw error;
-      await this.#findHeaders(String(params.name), options);
+      await this.#readAgain(String(params.name), options);
       return this.#rounds('tools/call', params, options);
     }
   }
@@ -185,7 +187,9 @@ export class StatelessSession implements Session {
       switch (typeOf(result)) {
         case 'complete':
           // "Cache Key": what was given beside what was asked for is part of it.
-          return withoutType(result, round > 0 ? { ttlMs: 0 } : undefined);
+          return round > 0 && method === 'resources/read'
+            ? { ...(withoutType(result) as object), ttlMs: 0 }
+            : withoutType(result);
         case 'input_required': {
           if (round === MAX_ROUNDS) throw tooManyRounds();
           asked = { ...params, ...(await answerRound(result as Params, this.#requests, options.signal)) };
@@ -204,7 +208,7 @@ export class StatelessSession implements Session {
     const taskId = String(created.taskId);
     const given = new Set<string>();
     const send = (method: string, params: Params, bounded: Pick<SessionRequestOptions, 'signal'>) =>
-      this.#complete(method, params, bounded, { 'mcp-name': headerText(taskId) });
+      this.#complete(method, params, bounded);
     return awaitTask(created, {
       signal,
       onProgress,
@@ -223,77 +227,23 @@ export class StatelessSession implements Session {
   }
 
   /** A request whose answer is the last word. */
-  async #complete(
-    method: string,
-    params: Request,
-    options: SessionRequestOptions,
-    fields?: Readonly<Record<string, string>>,
-  ): Promise<unknown> {
-    const result = await this.#send(method, params, options, fields);
+  async #complete(method: string, params: Request, options: SessionRequestOptions): Promise<unknown> {
+    const result = await this.#send(method, params, options);
     if (typeOf(result) !== 'complete') throw unknownType(result);
     return withoutType(result);
   }
 
-  async #send(
-    method: string,
-    params: Request,
-    options: SessionRequestOptions,
-    fields = this.#fieldsOf(method, params),
-  ): Promise<unknown> {
+  async #send(method: string, params: Request, options: SessionRequestOptions): Promise<unknown> {
     const { observation } = options;
     const given = observation === undefined ? params._meta : observation.meta(params._meta as Params);
     const sent = { ...params, _meta: this.#envelope.around(given) };
-    const answer = await this.#channel.request(method, sent, { ...options, headers: fields });
+    const headers = this.#fields?.of(method, params);
+    const answer = await this.#channel.request(method, sent, { ...options, headers });
     return resultOf(answer, this.#exit, { channel: this.#channel, revision: this.protocolVersion });
   }
 
-  // ── Header fields ───────────────────────────────────────────────────────────
-
-  /** "Standard Request Headers": what those on the way may need to know, without reading the body. */
-  #fieldsOf(method: string, params: Params): Readonly<Record<string, string>> | undefined {
-    if (this.transport !== 'http') return undefined;
-    switch (method) {
-      case 'tools/call': {
-        const name = String(params.name);
-        const wanted = this.#parameterHeaders.get(name);
-        const fields = { 'mcp-name': headerText(name) };
-        if (wanted === undefined) return fields;
-        return { ...fields, ...parameterFields(wanted, params.arguments as Params | undefined) };
-      }
-      case 'prompts/get':
-        return { 'mcp-name': headerText(String(params.name)) };
-      case 'resources/read':
-        return { 'mcp-name': headerText(String(params.uri)) };
-      default:
-        return undefined;
-    }
-  }
-
-  /** The page without the tools that ask for header fields in a way that is not allowed. */
-  #withHeaders<Entry extends object>(page: ListPage<Entry>): ListPage<Entry> {
-    const faults: string[] = [];
-    const entries = page.entries.filter((entry) => {
-      const { name, inputSchema } = entry as { name?: string; inputSchema?: unknown };
-      if (name === undefined) return true;
-      const headers = readParameterHeaders(inputSchema);
-      if (typeof headers === 'string') {
-        faults.push(`${JSON.stringify(name.slice(0, 100))}: ${headers}`);
-        return false;
-      }
-      if (headers.length > 0) this.#parameterHeaders.set(name, headers);
-      else this.#parameterHeaders.delete(name);
-      return true;
-    });
-    if (faults.length === 0) return page;
-    const { count, first } = page.rejected;
-    return {
-      ...page,
-      entries,
-      rejected: { count: count + faults.length, first: [...first, ...faults].slice(0, 3) },
-    };
-  }
-
-  async #findHeaders(name: string, options: SessionRequestOptions): Promise<void> {
+  /** Reads the list of tools until the one is there. */
+  async #readAgain(name: string, options: SessionRequestOptions): Promise<void> {
     let cursor: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const { entries, nextCursor } = await this.list('tools', cursor, options);
@@ -307,8 +257,7 @@ export class StatelessSession implements Session {
       observer: this.#observer,
       listen: (notifications, options) => {
         const params = { notifications, _meta: this.#envelope.around(undefined) };
-        const fields = this.transport === 'http' ? {} : undefined;
-        return this.#channel.request('subscriptions/listen', params, { ...options, headers: fields });
+        return this.#channel.request('subscriptions/listen', params, options);
       },
     });
     return this.#listening;
@@ -321,10 +270,10 @@ function typeOf(result: unknown): unknown {
 }
 
 /** What it is called is the business of the protocol: callers get the result that older servers give. */
-function withoutType(result: unknown, more?: object): unknown {
-  if (!isRecord(result) || !('resultType' in result || more)) return result;
+function withoutType(result: unknown): unknown {
+  if (!isRecord(result) || !('resultType' in result)) return result;
   const { resultType: _type, ...rest } = result;
-  return { ...rest, ...more };
+  return rest;
 }
 
 function unknownType(result: unknown): ConnectionError {
