@@ -7,7 +7,6 @@ import type { CallInterceptor } from '../calls/interceptors.js';
 import type { CacheOptions } from '../calls/result-cache.js';
 import type { RetryOptions } from '../calls/retry.js';
 import type { Logger } from '../core/logger.js';
-import type { Protocol } from '../session/revisions.js';
 import type { ServerRequestHandlers } from '../session/session.js';
 import type { HealthCheckOptions } from './health-check.js';
 
@@ -28,7 +27,7 @@ export interface ServerDefaults {
    * `'2026-07-28'`: without a handshake or session. `'2025-11-25'`: with the handshake, of that revision or one before it.
    * @default 'auto'
    */
-  protocol?: Protocol;
+  protocol?: 'auto' | '2026-07-28' | '2025-11-25';
   /** From the call to its result, connecting and tokens included. Milliseconds. @default 60_000 */
   callTimeoutMs?: number;
   /**
