@@ -20,6 +20,8 @@ const SETTINGS: ServerDefaults = {
   retry: { attempts: 3, baseDelayMs: 1, maxDelayMs: 5 },
   cache: false,
   healthCheck: false,
+  // Answers that are cut off again and again would open it, as they should.
+  circuitBreaker: false,
   handlers: {
     roots: async () => [{ uri: 'file:///' }],
     elicitation: async () => ({ action: 'decline' }),
