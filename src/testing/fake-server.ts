@@ -8,14 +8,17 @@ import type {
   ElicitResult,
   Root,
 } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { check } from '../client/options.js';
 import type { HttpServerConfig } from '../client/server-config.js';
 import { connectionRefused, connectionReset } from './connection-failures.js';
 import { FakeSession } from './fake-session.js';
 import type { Fault, FaultOptions } from './fault.js';
 import { FaultInjections } from './fault-injections.js';
 import { faultStage } from './fault-stage.js';
+import { isModern, ModernDoor, type ModernMessage, unsupportedRevision } from './modern-door.js';
 import { ProcessHold } from './process-hold.js';
-import type { FakeServerRequest } from './received-request.js';
+import { type FakeServerRequest, messageIn } from './received-request.js';
 import { connectionUntilAbort, inStages, type RequestHandler } from './request-stages.js';
 import { type FakeServerCall, recordToolCalls } from './tool-calls.js';
 
@@ -75,15 +78,32 @@ export interface FakeServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+export interface FakeServerOptions {
+  /**
+   * The revision of MCP that it speaks. Without sessions (`'2026-07-28'`), what a tool asks of the client travels in the
+   * answers to its call, and `build` runs once for each request. @default both, as the client begins
+   */
+  protocol?: '2025-11-25' | '2026-07-28';
+}
+
+const optionsSchema = z.strictObject({
+  protocol: z
+    .enum(['2025-11-25', '2026-07-28'], { error: 'expected one of 2025-11-25, 2026-07-28' })
+    .optional(),
+});
+
 let fakeServers = 0;
 
 /**
  * An MCP server in this process that speaks real Streamable HTTP through `fetch`: sessions, event streams and
  * headers are those of the SDK's own server, but there is no port and no timer.
  *
+ * It speaks the revisions with a session, and 2026-07-28 without one; {@link FakeServerOptions.protocol} keeps it to one kind.
+ *
  * @param build registers tools, resources and prompts on the SDK's `McpServer`. It runs once for each session, so
  * state that is to outlive a session belongs outside of it. What it throws rejects the request that asked for
  * the session. Logging is declared already.
+ * @throws {ConfigError} for an option that is not one.
  * @example
  * ```ts
  * await using fake = fakeServer((server) => {
@@ -96,8 +116,8 @@ let fakeServers = 0;
  * fake.calls; // [{ tool: 'add', arguments: { a: 1, b: 2 } }]
  * ```
  */
-export function fakeServer(build: (server: McpServer) => void): FakeServer {
-  return new InProcessServer('fake-server', (calls) => {
+export function fakeServer(build: (server: McpServer) => void, options: FakeServerOptions = {}): FakeServer {
+  const create = (calls: FakeServerCall[]) => {
     const server = new McpServer(
       { name: 'fake-server', version: '1.0.0' },
       { capabilities: { logging: {} } },
@@ -105,7 +125,8 @@ export function fakeServer(build: (server: McpServer) => void): FakeServer {
     recordToolCalls(server, (call) => calls.push(call));
     build(server);
     return server;
-  });
+  };
+  return new InProcessServer('fake-server', create, options);
 }
 
 /** Sessions with servers that `create` makes, one for each. */
@@ -118,12 +139,20 @@ export class InProcessServer implements FakeServer {
   readonly #injections = new FaultInjections();
   readonly #hold = new ProcessHold();
   readonly #handle: RequestHandler;
+  readonly #protocol: FakeServerOptions['protocol'];
+  readonly #modern: ModernDoor;
   #connections = new AbortController();
   #disposed = false;
 
-  /** @param create is given the list that tool calls which run belong into. */
-  constructor(name: string, create: (calls: FakeServerCall[]) => McpServer) {
+  /**
+   * @param create is given the list that tool calls which run belong into.
+   * @throws {ConfigError}
+   */
+  constructor(name: string, create: (calls: FakeServerCall[]) => McpServer, options: FakeServerOptions = {}) {
+    check(optionsSchema, options, 'options');
     this.#create = create;
+    this.#protocol = options.protocol;
+    this.#modern = new ModernDoor(() => create(this.calls));
     const faults = faultStage({
       injections: this.#injections,
       received: (request) => this.requests.push(request),
@@ -131,7 +160,9 @@ export class InProcessServer implements FakeServer {
       connections: () => this.#connections.signal,
       forgetSession: (request) => void this.#forget(request.headers.get('mcp-session-id')),
     });
-    this.#handle = inStages([connectionUntilAbort, faults], (request) => this.#route(request));
+    this.#handle = inStages([connectionUntilAbort, faults], (request, signal) =>
+      this.#route(request, signal),
+    );
     this.config = { url: `https://${name}-${++fakeServers}.test/mcp`, fetch: this.#fetchLike };
   }
 
@@ -162,11 +193,15 @@ export class InProcessServer implements FakeServer {
   // ── What the server says by itself ──────────────────────────────────────────
 
   notifyListChanged(kind: 'tools' | 'resources' | 'prompts'): Promise<void> {
-    return this.#notify({ method: `notifications/${kind}/list_changed` });
+    const method = `notifications/${kind}/list_changed` as const;
+    this.#modern.notify(method);
+    return this.#notify({ method });
   }
 
   notifyResourceUpdated(uri: string): Promise<void> {
-    return this.#notify({ method: 'notifications/resources/updated', params: { uri } });
+    const method = 'notifications/resources/updated';
+    this.#modern.notify(method, { uri });
+    return this.#notify({ method, params: { uri } });
   }
 
   async elicit(params: ElicitRequest['params']): Promise<ElicitResult> {
@@ -193,6 +228,8 @@ export class InProcessServer implements FakeServer {
 
   async #newestClient(): Promise<McpServer['server']> {
     const session = [...this.#sessions.values()].at(-1);
+    if (session === undefined && this.#modern.wasUsed)
+      throw new Error('A server of 2026-07-28 asks its clients within their calls alone');
     if (session === undefined)
       throw new Error('No client is connected to the fake server; await connect() first');
     return session.whenListening();
@@ -207,12 +244,28 @@ export class InProcessServer implements FakeServer {
     return this.#handle(request, init.signal ?? request.signal);
   };
 
-  async #route(request: Request): Promise<Response> {
+  async #route(request: Request, signal: AbortSignal): Promise<Response> {
     if (this.#disposed) throw connectionRefused();
     if (new URL(request.url).pathname.startsWith('/.well-known/')) return new Response(null, { status: 404 });
     const id = request.headers.get('mcp-session-id');
+    if (this.#protocol !== '2025-11-25' && (id === null || this.#protocol === '2026-07-28')) {
+      const response = await this.#answerModern(request, signal);
+      if (response !== undefined) return response;
+    }
     if (id === null) return this.#openSession(request);
     return this.#sessions.get(id)?.handle(request) ?? sessionNotFound();
+  }
+
+  /** @returns `undefined` for what belongs to an older revision, where that is spoken, too */
+  async #answerModern(request: Request, signal: AbortSignal): Promise<Response | undefined> {
+    const isOnly = this.#protocol === '2026-07-28';
+    if (request.method !== 'POST') return isOnly ? new Response(null, { status: 405 }) : undefined;
+    const message = messageIn(await request.clone().text());
+    if (message === undefined) return undefined;
+    if (!isModern(message, request.headers)) return isOnly ? unsupportedRevision(message) : undefined;
+    const gone = AbortSignal.any([signal, this.#connections.signal]);
+    if (message.id === undefined) return new Response(null, { status: 202 });
+    return this.#modern.handle(message as ModernMessage, request.headers, gone);
   }
 
   /** Only a request to initialize opens a session; what else comes without one is refused by the transport. */
@@ -252,6 +305,7 @@ export class InProcessServer implements FakeServer {
   async #endConnections(): Promise<void> {
     this.#connections.abort(connectionReset());
     this.#connections = new AbortController();
+    this.#modern.close();
     await Promise.all([...this.#sessions.keys()].map((id) => this.#forget(id)));
   }
 }

@@ -27,7 +27,7 @@ export async function receivedRequest(request: Request): Promise<FakeServerReque
 }
 
 /** What is no message is for the server to refuse. */
-function messageIn(text: string): Partial<JSONRPCRequest> | undefined {
+export function messageIn(text: string): Partial<JSONRPCRequest> | undefined {
   try {
     const json: unknown = JSON.parse(text);
     return typeof json === 'object' && json !== null ? json : undefined;

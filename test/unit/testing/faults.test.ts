@@ -1,5 +1,11 @@
 import { ConfigError, type HttpServerConfig, McpClient, OutcomeUnknownError } from 'mcp-fleet';
-import { type Fault, type FaultOptions, fakeServer, fakeTokens } from 'mcp-fleet/testing';
+import {
+  type FakeServerOptions,
+  type Fault,
+  type FaultOptions,
+  fakeServer,
+  fakeTokens,
+} from 'mcp-fleet/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { offering, rejection, text, textOf } from '../client/fakes.js';
 
@@ -7,8 +13,8 @@ const CALL = { method: 'tools/call' };
 const NO_RETRY = { retry: false, healthCheck: false, circuitBreaker: false } as const;
 
 /** A client that is connected and knows the tools of a server with the tool `one`. */
-async function connected(settings: Partial<HttpServerConfig> = {}) {
-  const fake = fakeServer(offering(['one']));
+async function connected(settings: Partial<HttpServerConfig> = {}, options: FakeServerOptions = {}) {
+  const fake = fakeServer(offering(['one']), options);
   const client = new McpClient('a', { ...fake.config, ...NO_RETRY, ...settings });
   await client.listTools();
   return {
@@ -22,7 +28,7 @@ async function connected(settings: Partial<HttpServerConfig> = {}) {
   };
 }
 
-describe('a tool call that meets', () => {
+describe.each(['2025-11-25', '2026-07-28'] as const)('in %s, a tool call that meets', (protocol) => {
   const cases: [Fault, runs: number, delivery: string, code: string, cause?: string][] = [
     [{ kind: 'refuse' }, 0, 'not-sent', 'CONNECT_FAILED'],
     [{ kind: 'reset' }, 1, 'unknown', 'OUTCOME_UNKNOWN', 'CONNECTION_LOST'],
@@ -44,7 +50,7 @@ describe('a tool call that meets', () => {
   ];
 
   test.each(cases)('%j ran %i times and is told as %s, %s', async (fault, runs, delivery, code, cause) => {
-    await using stand = await connected({ maxResponseBytes: 10_000 });
+    await using stand = await connected({ maxResponseBytes: 10_000 }, { protocol });
     stand.fake.inject(fault, CALL);
     const timeoutMs = code === 'TIMEOUT' ? 500 : 60_000;
     const error = await rejection(stand.client.callTool({ name: 'one' }, { timeoutMs }));
