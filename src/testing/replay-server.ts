@@ -11,7 +11,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { ConfigError } from '../core/errors.js';
 import { nearestHint } from '../core/nearest.js';
-import { type FakeServer, InProcessServer } from './fake-server.js';
+import { type FakeServer, type FakeServerOptions, InProcessServer } from './fake-server.js';
 import {
   REDACTED,
   type RecordedExchange,
@@ -19,7 +19,7 @@ import {
   type Recording,
   readRecording,
 } from './recording.js';
-import { callOf } from './tool-calls.js';
+import { callOf, type FakeServerCall } from './tool-calls.js';
 
 /** How much of a recorded request an error message shows. */
 const SHOWN_CHARACTERS = 120;
@@ -35,6 +35,8 @@ type Context = RequestHandlerExtra<ServerRequest, ServerNotification>;
  * given again, only progress and questions come again. Whatever the client answers to a question, the recorded result
  * follows. `inject()`, `restart()` and `calls` work as on any fake server.
  *
+ * A recording is of no revision: it is replayed to clients of each, whatever the recorded server spoke.
+ *
  * @param recording of {@link recordServer}: a file, or its contents.
  * @throws {ConfigError} for what is no recording. An error of the file system as it is.
  * @example
@@ -44,11 +46,14 @@ type Context = RequestHandlerExtra<ServerRequest, ServerNotification>;
  * await client.callTool({ name: 'echo', arguments: { message: 'hi' } });
  * ```
  */
-export function replayServer(recording: string | URL | Recording): FakeServer {
+export function replayServer(
+  recording: string | URL | Recording,
+  options: FakeServerOptions = {},
+): FakeServer {
   const { exchanges } = readRecording(recording);
   const { serverInfo, capabilities, instructions } = initializationOf(exchanges);
   const script = new Script(exchanges);
-  return new InProcessServer('replay-server', (calls) => {
+  const create = (calls: FakeServerCall[]) => {
     const { logging } = capabilities;
     const server = new McpServer(serverInfo, {
       capabilities: { ...(logging !== undefined && { logging }) },
@@ -68,7 +73,8 @@ export function replayServer(recording: string | URL | Recording): FakeServer {
       return { ...result };
     };
     return server;
-  });
+  };
+  return new InProcessServer('replay-server', create, options);
 }
 
 function initializationOf(exchanges: readonly RecordedExchange[]) {

@@ -6,6 +6,7 @@ import { type Recording, recordServer, replayServer } from 'mcp-fleet/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EverythingServer, everythingServer, everythingStdio } from '../fixtures/everything-server.js';
 import { mcpHttpServer } from '../fixtures/mcp-http-server.js';
+import { modernHttpServer } from '../fixtures/modern-server.js';
 import { mcpWebSocketServer } from '../fixtures/web-socket-server.js';
 import { rejection } from '../unit/client/fakes.js';
 
@@ -114,5 +115,48 @@ describe('a recording', () => {
     await using server = await mcpHttpServer({ redirects: { '/old': { status: 307, location: '/mcp' } } });
     const recording = await recordingOf({ url: `${server.origin}/old` });
     expect(recording.exchanges.at(-2)).toMatchObject({ method: 'tools/call', params: call });
+  });
+});
+
+describe('a server without sessions', () => {
+  /** What a host gets to see of it. */
+  async function conversation(config: ServerConfig) {
+    const asked: unknown[] = [];
+    const progress: unknown[] = [];
+    await using client = new McpClient('modern', {
+      ...config,
+      handlers: {
+        elicitation: async ({ message }) => {
+          asked.push(message);
+          return { action: 'accept', content: { name: 'Ann', city: 'Bern' } };
+        },
+      },
+    });
+    const content = async (name: string, args: Record<string, unknown> = {}) => {
+      const options = { onProgress: (each: object) => progress.push(each) };
+      return (await client.callTool({ name, arguments: args }, options)).content;
+    };
+    return {
+      server: client.serverInfo?.name,
+      tools: (await client.listTools()).map(({ name, description, icons }) => ({ name, description, icons })),
+      results: [await content('echo', { text: 'hi' }), await content('asks'), await content('steps')],
+      read: (await client.readResource('file:///note')).contents,
+      prompts: (await client.listPrompts()).map(({ name }) => name),
+      asked,
+      progress,
+    };
+  }
+
+  test('is replayed as it was, in its own revision and in older ones', async () => {
+    await using server = await modernHttpServer();
+    await using recorder = recordServer({ url: server.url });
+    const live = await conversation(recorder.config);
+    expect(live.asked).toEqual(['Who?', 'Where?']);
+    const { recording } = recorder;
+    for (const protocol of ['2026-07-28', '2025-11-25'] as const) {
+      await using replay = replayServer(recording, { protocol });
+      expect(await conversation(replay.config)).toEqual(live);
+      expect(replay.calls.map(({ tool }) => tool)).toEqual(['echo', 'asks', 'steps']);
+    }
   });
 });
