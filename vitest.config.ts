@@ -32,6 +32,14 @@ export default defineConfig({
       project('unit', { alias: doors }),
       project('integration', { alias: doors }),
       project('faults', { alias: doors, testTimeout: 60_000 }),
+      project('faults-modern', {
+        include: [
+          'test/faults/{answers,chaos,connections,delivery,endings,fleet,proxy-product,streams}.test.ts',
+        ],
+        alias: doors,
+        testTimeout: 60_000,
+        env: { FAULTS_WIRE: 'modern' },
+      }),
       project('field', { alias: doors }),
       project('fuzz', { alias: doors }),
       project('browser', { alias: doors, testTimeout: 60_000 }),

@@ -117,11 +117,10 @@ async function within<Result>(
 
 /** Where both eras failed: what was refused as unknown says less than what failed otherwise. */
 function moreTelling(first: unknown, second: unknown): unknown {
-  if (supportedIn(first) !== undefined) return first;
-  if (supportedIn(second) !== undefined) return second;
   const isRefusal =
     second instanceof RemoteError || (second instanceof ConnectionError && isHttpRefusal(second));
-  return isRefusal ? first : second;
+  if (!isRefusal) return second;
+  return supportedIn(first) === undefined && supportedIn(second) !== undefined ? second : first;
 }
 
 function openingError(error: unknown): McpFleetError {

@@ -4,6 +4,7 @@ import { type Fault, status, UNUSABLE_ANSWERS } from './faults.js';
 import { call, clientOf, inParallel, KINDS } from './harness.js';
 import { Ledger } from './ledger.js';
 import { freshSeed, Random } from './random.js';
+import { IS_MODERN } from './wire.js';
 
 const CALLS = 20_000;
 const PARALLEL = [16, 32, 64] as const;
@@ -48,7 +49,7 @@ test('20,000 calls while sockets, requests and sessions die at random: nobody is
     // There was chaos indeed.
     expect(server.faultsMet).toBeGreaterThan(CALLS * 0.01);
     expect(server.sockets).toBeGreaterThan(100);
-    expect(server.initializes).toBeGreaterThan(2);
+    expect(server.initializes).toBeGreaterThan(IS_MODERN ? 0 : 2);
   } catch (error) {
     throw new Error(`With FAULTS_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }

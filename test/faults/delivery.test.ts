@@ -4,10 +4,11 @@ import { type FaultServer, faultServer } from './fault-server.js';
 import { type Fault, status } from './faults.js';
 import { call, clientOf, eventually, KINDS, warm } from './harness.js';
 import { Ledger, told } from './ledger.js';
+import { FIRST, IS_MODERN } from './wire.js';
 
 /** What may always be repeated. */
 const OPERATIONS: Record<string, (client: McpClient) => Promise<unknown>> = {
-  ping: (client) => client.ping(),
+  [IS_MODERN ? FIRST : 'ping']: (client) => client.ping(),
   'tools/list': (client) => client.listTools({ fresh: true }),
   'resources/list': (client) => client.listResources(),
   'resources/templates/list': (client) => client.listResourceTemplates(),
@@ -16,9 +17,11 @@ const OPERATIONS: Record<string, (client: McpClient) => Promise<unknown>> = {
   'prompts/get': (client) => client.getPrompt('ask', { nonce: 'x' }),
   'completion/complete': (client) =>
     client.complete({ ref: { type: 'ref/prompt', name: 'ask' }, argument: { name: 'nonce', value: '' } }),
-  'resources/subscribe': (client) => client.subscribeResource('nonce://x'),
-  'resources/unsubscribe': (client) => client.unsubscribeResource('nonce://x'),
-  'logging/setLevel': (client) => client.setLogLevel('error'),
+  ...(!IS_MODERN && {
+    'resources/subscribe': (client) => client.subscribeResource('nonce://x'),
+    'resources/unsubscribe': (client) => client.unsubscribeResource('nonce://x'),
+    'logging/setLevel': (client) => client.setLogLevel('error'),
+  }),
 };
 
 const RESET: Fault = { when: 'before', what: 'reset' };
@@ -43,15 +46,15 @@ describe('what changes nothing is repeated', () => {
     expect(server.requestsOf(method)).toHaveLength(2);
   });
 
-  test.each(Object.keys(faults))('initialize after %s', async (fault) => {
+  test.each(Object.keys(faults))(`${FIRST} after %s`, async (fault) => {
     await using server = await faultServer();
     await using client = clientOf({ type: 'http', url: server.url });
-    server.inject(faults[fault] as Fault, { on: 'initialize' });
+    server.inject(faults[fault] as Fault, { on: FIRST });
     const ledger = new Ledger();
     // A call that needs the connection gets it.
     expect(told(await ledger.run('tool', (nonce) => call(client, 'tool', nonce)))).toBe('ok');
     ledger.reconcile(server.executions);
-    expect(server.requestsOf('initialize')).toHaveLength(2);
+    expect(server.requestsOf(FIRST)).toHaveLength(2);
   });
 });
 
@@ -139,7 +142,7 @@ describe('a call that has not left', () => {
 
   test('is not-sent when its deadline passes while it connects', async () => {
     await using server = await faultServer();
-    server.inject({ when: 'before', what: 'hang' }, { on: 'initialize', times: 9 });
+    server.inject({ when: 'before', what: 'hang' }, { on: FIRST, times: 9 });
     await using client = clientOf({ url: server.url });
     const ledger = new Ledger();
     const outcome = await ledger.run('tool', (nonce) => call(client, 'tool', nonce, { timeoutMs: 200 }));

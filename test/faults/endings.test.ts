@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { type FaultServer, faultServer } from './fault-server.js';
 import { TINY_STDIO } from './faulty-stdio.js';
 import { clientOf, eventually, inParallel, SLACK_MS, timed } from './harness.js';
+import { FIRST } from './wire.js';
 
 // ── Row 21 ────────────────────────────────────────────────────────────────────
 
@@ -18,8 +19,7 @@ type Ending = (manager: McpManager, server: FaultServer) => Promise<unknown>;
 const STATES: Record<string, (manager: McpManager, server: FaultServer) => Promise<unknown[]>> = {
   idle: async () => [],
   async connecting(manager, server) {
-    server.faultFor = ({ rpc }) =>
-      rpc.method === 'initialize' ? { when: 'before', what: 'hang' } : undefined;
+    server.faultFor = ({ rpc }) => (rpc.method === FIRST ? { when: 'before', what: 'hang' } : undefined);
     const connecting = manager.client('server').connect();
     await eventually(() => expect(server.faultsMet).toBe(1));
     return [connecting];

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { type Loopback, listenOnLoopback } from '../fixtures/loopback.js';
 import type { Fault } from './faults.js';
 import { McpCore, type RpcAnswer, type RpcMessage } from './mcp-core.js';
+import { IS_MODERN, modernAnswer, modernRefusal } from './wire.js';
 
 export interface FaultRequest {
   /** 0 for the first request of the server. */
@@ -203,21 +204,34 @@ export class FaultServer implements AsyncDisposable {
     }
     if (method === 'GET') return this.#get(headers, response);
 
+    const refusal = IS_MODERN ? modernRefusal(rpc, headers) : undefined;
+    if (refusal !== undefined) {
+      response
+        .writeHead(refusal.status, { 'content-type': 'application/json' })
+        .end(JSON.stringify(refusal.body));
+      return;
+    }
     const session = headers['mcp-session-id'];
     if (method === 'DELETE') return plain(response, this.sessions.delete(String(session)) ? 200 : 404);
     const starts = rpc.method === 'initialize';
-    if (!starts && session === undefined) return plain(response, 400);
-    if (!starts && !this.sessions.has(String(session))) return plain(response, 404);
+    const isKnown = IS_MODERN || starts;
+    if (!isKnown && session === undefined) return plain(response, 400);
+    if (!isKnown && !this.sessions.has(String(session))) return plain(response, 404);
 
     const fault = this.#faultFor(request);
     if (fault !== undefined) {
       this.faultsMet++;
-      const answer = fault.when === 'after' ? this.core.answer(rpc) : undefined;
+      const answer = fault.when === 'after' ? this.#answer(rpc) : undefined;
       return this.#fail(fault, rpc, answer, response);
     }
-    const answer = this.core.answer(rpc);
+    const answer = this.#answer(rpc);
     if (answer === undefined) return plain(response, 202);
     return this.#succeed(answer, response, starts ? this.#newSession() : {});
+  }
+
+  #answer(rpc: RpcMessage): RpcAnswer | undefined {
+    const answer = this.core.answer(rpc);
+    return answer === undefined || !IS_MODERN ? answer : modernAnswer(answer, rpc);
   }
 
   #faultFor(request: FaultRequest): Fault | undefined {

@@ -30,7 +30,7 @@ export const RESOURCE_PREFIX = 'nonce://';
 export class McpCore {
   /** How often each nonce was executed. */
   readonly executions = new Map<string, number>();
-  /** How many sessions were asked for. */
+  /** How many sessions were asked for, or servers discovered. */
   initializes = 0;
   toolPages: ToolPages = () => ({ tools: [...TOOLS] });
 
@@ -57,6 +57,18 @@ export class McpCore {
             completions: {},
           },
           serverInfo: { name: 'fault-server', version: '1.0.0' },
+        };
+      case 'server/discover':
+        this.initializes++;
+        return {
+          supportedVersions: ['2026-07-28'],
+          capabilities: {
+            tools: {},
+            resources: { subscribe: true },
+            prompts: {},
+            logging: {},
+            completions: {},
+          },
         };
       case 'ping':
       case 'logging/setLevel':

@@ -3,6 +3,7 @@ import { faultServer } from './fault-server.js';
 import { call, clientOf, eventually, KINDS, SLACK_MS, timed, warm } from './harness.js';
 import { Ledger, told } from './ledger.js';
 import { VirtualServer } from './virtual-server.js';
+import { IS_MODERN } from './wire.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -29,10 +30,11 @@ describe.concurrent.each(KINDS)('row 4: a %s call', (kind) => {
     expect(server.faultsMet).toBe(1);
     ledger.reconcile(server.executions);
     const [request] = server.requests.filter(({ rpc }) => /call|read/.test(rpc.method ?? ''));
+    // Without sessions, the end of the connection says it.
     await eventually(() =>
-      expect(server.requestsOf('notifications/cancelled').map(({ rpc }) => rpc.params?.requestId)).toEqual([
-        request?.rpc.id,
-      ]),
+      expect(server.requestsOf('notifications/cancelled').map(({ rpc }) => rpc.params?.requestId)).toEqual(
+        IS_MODERN ? [] : [request?.rpc.id],
+      ),
     );
     await eventually(() => expect(server.unanswered).toBe(0));
     server.heal();
@@ -55,7 +57,9 @@ describe.concurrent.each(KINDS)('row 4: a %s call', (kind) => {
     });
     expect(value).toEqual({ is: 'aborted' });
     expect(ms).toBeLessThan(50 + SLACK_MS);
-    await eventually(() => expect(server.requestsOf('notifications/cancelled')).toHaveLength(1));
+    const told = IS_MODERN ? 0 : 1;
+    await eventually(() => expect(server.requestsOf('notifications/cancelled')).toHaveLength(told));
+    await eventually(() => expect(server.unanswered).toBe(0));
     ledger.reconcile(server.executions);
   });
 });
@@ -81,7 +85,8 @@ describe.concurrent.each(['clean', 'broken'] as const)(
 describe.concurrent.each(['clean', 'broken'] as const)(
   'row 6: a stream with event ids whose end is %s',
   (how) => {
-    test.each(KINDS)('is resumed, and the %s call runs once', async (kind) => {
+    // Streams of 2026-07-28 cannot be resumed, whatever ids their events have.
+    test.skipIf(IS_MODERN).each(KINDS)('is resumed, and the %s call runs once', async (kind) => {
       await using server = await faultServer();
       await using client = clientOf({ url: server.url });
       await warm(client, server);
