@@ -1,6 +1,6 @@
 import type { Random } from '../faults/random.js';
 import { type Altered, altered } from './grammar.js';
-import { answerTo, failureOf, type Rpc, unaskedMessages } from './messages.js';
+import { answerTo, failureOf, questionTo, type Rpc, unaskedMessages } from './messages.js';
 
 /** How an answer comes. */
 const FRAMINGS = [
@@ -64,6 +64,7 @@ const NOISE = [
 export function fateOf(random: Random): Fate {
   const framing = random.pick(FRAMINGS);
   const isFailure = random.chance(0.2);
+  const asks = random.chance(0.25);
   const code = random.pick(CODES);
   const noise = random.pick(NOISE);
   const at = random.below(1_000);
@@ -75,7 +76,7 @@ export function fateOf(random: Random): Fate {
     status: framing === 'odd-status' ? random.pick(STATUSES) : 200,
     contentType: framing === 'odd-status' ? random.pick(TYPES) : undefined,
     write(rpc) {
-      const good = isFailure ? failureOf(rpc, code) : answerTo(rpc);
+      const good = isFailure ? failureOf(rpc, code) : asks ? questionTo(rpc) : answerTo(rpc);
       const plain = JSON.stringify(good);
       const answer = altered(good, random);
       const whole = { altered: answer, texts: [answer.text] };

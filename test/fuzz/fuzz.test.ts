@@ -93,8 +93,9 @@ async function laneOf(
     async run(input) {
       const { method, number, fate, request } = input;
       // What every other call on this client depends on.
-      const isCommon = method === 'initialize' || method === 'tools/list';
-      if (method === 'initialize') await renew();
+      const isFirst = method === 'initialize' || method === 'server/discover';
+      const isCommon = isFirst || method === 'tools/list';
+      if (isFirst) await renew();
       else await client.connect();
       server.fate(method, fate);
       // Half of them are the only request under way.

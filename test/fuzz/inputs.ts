@@ -54,6 +54,12 @@ export interface Input {
   readonly fate: Fate;
 }
 
+/** What a session of 2026-07-28 sends in the place of these. */
+const MODERN_METHODS: Readonly<Record<string, string>> = {
+  initialize: 'server/discover',
+  ping: 'server/discover',
+};
+
 /** The same for the same seed and number. */
 export function inputOf(seed: number, number: number): Input {
   const random = new Random(seed * 1_000_003 + number);
@@ -61,11 +67,12 @@ export function inputOf(seed: number, number: number): Input {
   const [method, request] = random.pick(random.chance(0.4) ? CALLS.slice(0, 2) : CALLS);
   const transport = TRANSPORTS[number % TRANSPORTS.length] as FuzzTransport;
   const fate = fateOf(random);
+  const isModern = transport.endsWith('-modern');
   const timeoutMs = NO_ANSWER.includes(fate.framing) ? NO_ANSWER_MS : ANSWER_MS;
   return {
     number,
     transport,
-    method,
+    method: isModern ? (MODERN_METHODS[method] ?? method) : method,
     request: (client, nonce) => request(client, nonce, { timeoutMs }),
     fate,
   };

@@ -4,9 +4,14 @@ export interface Rpc {
   readonly method?: string;
   readonly params?: {
     readonly arguments?: { readonly nonce?: string };
-    readonly _meta?: { progressToken?: unknown };
+    readonly _meta?: { readonly progressToken?: unknown; readonly [VERSION_KEY]?: unknown };
+    /** With these, it is the same request once more. */
+    readonly inputResponses?: object;
+    readonly requestState?: string;
   };
 }
+
+const VERSION_KEY = 'io.modelcontextprotocol/protocolVersion';
 
 const TEXT = { type: 'text', text: 'done', annotations: { audience: ['user'], priority: 1 } };
 const INFO = { name: 'fuzz', version: '1', title: 'Fuzz' };
@@ -27,6 +32,12 @@ const RESULTS: Readonly<Record<string, object>> = {
     _meta: { a: 1 },
   },
   ping: {},
+  'server/discover': {
+    supportedVersions: ['2026-07-28'],
+    capabilities: { tools: {}, resources: {}, prompts: {}, completions: {} },
+    instructions: 'Be kind.',
+    _meta: { 'io.modelcontextprotocol/serverInfo': INFO },
+  },
   'tools/list': {
     tools: [
       {
@@ -64,10 +75,33 @@ const RESULTS: Readonly<Record<string, object>> = {
   'completion/complete': { completion: { values: ['a', 'b'], total: 2, hasMore: false } },
 };
 
-export function answerTo({ id, method = '' }: Rpc): object {
+export function answerTo({ id, method = '', params }: Rpc): object {
+  const isModern = params?._meta?.[VERSION_KEY] !== undefined;
   const result = RESULTS[method];
+  if (result !== undefined && isModern)
+    return {
+      jsonrpc: '2.0',
+      id,
+      result: { resultType: 'complete', ttlMs: 1, cacheScope: 'private', ...result },
+    };
   if (result !== undefined) return { jsonrpc: '2.0', id, result };
   return { jsonrpc: '2.0', id, error: { code: -32_601, message: 'Method not found' } };
+}
+
+/** What a server of 2026-07-28 answers that needs more for the request; another one for it as answers. */
+export function questionTo(rpc: Rpc): object {
+  const { id, method = '', params } = rpc;
+  const canAsk = method === 'tools/call' || method === 'prompts/get' || method === 'resources/read';
+  if (!canAsk || params?._meta?.[VERSION_KEY] === undefined) return answerTo(rpc);
+  const elicit = {
+    method: 'elicitation/create',
+    params: {
+      message: 'Who?',
+      requestedSchema: { type: 'object', properties: { name: { type: 'string' } } },
+    },
+  };
+  const inputRequests = { who: elicit, where: { method: 'roots/list' } };
+  return { jsonrpc: '2.0', id, result: { resultType: 'input_required', inputRequests, requestState: 's' } };
 }
 
 export function failureOf({ id }: Rpc, code = -32_000): object {

@@ -7,7 +7,11 @@ import { type Loopback, listenOnLoopback } from '../fixtures/loopback.js';
 import type { Fate } from './fates.js';
 import { answerTo, type Rpc } from './messages.js';
 
-export const TRANSPORTS = ['http-json', 'http-stream', 'sse', 'ws', 'stdio'] as const;
+export const TRANSPORTS = [
+  ...(['http-json', 'http-stream', 'sse', 'ws', 'stdio'] as const),
+  // Of 2026-07-28.
+  ...(['http-json-modern', 'http-stream-modern', 'stdio-modern'] as const),
+];
 export type FuzzTransport = (typeof TRANSPORTS)[number];
 
 /** One server, whose next answer of a method may have a fate. */
@@ -61,7 +65,8 @@ class Puppet {
 
   receive(rpc: Rpc, reply: Reply): void {
     const nonce = rpc.params?.arguments?.nonce;
-    if (nonce !== undefined) this.executions.set(nonce, (this.executions.get(nonce) ?? 0) + 1);
+    const isAgain = rpc.params?.inputResponses !== undefined || rpc.params?.requestState !== undefined;
+    if (nonce !== undefined && !isAgain) this.executions.set(nonce, (this.executions.get(nonce) ?? 0) + 1);
     const isBeside = nonce?.startsWith(BESIDE) === true;
     const fate = rpc.method === this.#method && !isBeside ? this.#fate : undefined;
     if (fate === undefined) {
@@ -111,7 +116,15 @@ const MAKERS: Record<FuzzTransport, (puppet: Puppet) => Promise<Made>> = {
   sse: oldSse,
   ws: webSocket,
   stdio: childProcess,
+  'http-json-modern': (puppet) => pinned(streamableHttp(puppet, false)),
+  'http-stream-modern': (puppet) => pinned(streamableHttp(puppet, true)),
+  'stdio-modern': (puppet) => pinned(childProcess(puppet)),
 };
+
+async function pinned(making: Promise<Made>): Promise<Made> {
+  const { config, close } = await making;
+  return { config: { ...config, protocol: '2026-07-28' }, close };
+}
 
 /** Answers with JSON, or with a stream of events. */
 async function streamableHttp(puppet: Puppet, isStream: boolean): Promise<Made> {
