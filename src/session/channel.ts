@@ -1,8 +1,9 @@
 import type { JSONRPCMessage, JSONRPCRequest } from '@modelcontextprotocol/sdk/types.js';
-import { asFleetError, ConnectionError, type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
+import { asFleetError, ConnectionError, type McpFleetError } from '../core/errors.js';
 import { Rate } from '../core/rate.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
+import { abortReason } from './abort-reason.js';
 import { Outbox } from './outbox.js';
 import { PendingRequest } from './pending-request.js';
 import { errorOfFault } from './reading/json.js';
@@ -321,12 +322,4 @@ function isHandedOver({ handedOver }: PendingRequest): boolean {
 /** MCP "Progress": the token is the request's own id. */
 function withProgressToken(params: Params | undefined, progressToken: RequestId): Params {
   return { ...params, _meta: { ...(params?._meta as object | undefined), progressToken } };
-}
-
-/** The caller's own reason as it is; our reasons (time is up, the client closes) with what is known of the request. */
-function abortReason(reason: unknown, delivery: Delivery): unknown {
-  const details = { delivery, cause: reason };
-  if (reason instanceof TimeoutError) return new TimeoutError(reason.timeoutMs, reason.message, details);
-  if (reason instanceof McpFleetError) return new McpFleetError(reason.code, reason.message, details);
-  return reason;
 }

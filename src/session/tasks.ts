@@ -3,6 +3,7 @@ import { Deadline } from '../core/deadline.js';
 import { ConnectionError, McpFleetError, RemoteError } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
+import { afterSending } from './abort-reason.js';
 import { isRecord } from './reading/json-values.js';
 import type { Params } from './reading/message.js';
 import { number, text } from './reading/shapes.js';
@@ -42,7 +43,7 @@ export function isTask(value: unknown): value is Params & { readonly taskId: str
  */
 export async function awaitTask(created: Params, requests: TaskRequests): Promise<unknown> {
   try {
-    return await followed(created, requests);
+    return await afterSending(followed(created, requests), requests.signal);
   } catch (error) {
     if (requests.signal.aborted) void cancel(requests);
     throw error;

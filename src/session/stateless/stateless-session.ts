@@ -6,6 +6,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import { ConnectionError, type McpFleetError, RemoteError } from '../../core/errors.js';
 import type { TextExit } from '../../core/text-exit.js';
+import { afterSending } from '../abort-reason.js';
 import type { Channel } from '../channel.js';
 import type { SessionOptions } from '../opening.js';
 import { readPage } from '../reading/entries.js';
@@ -181,9 +182,11 @@ export class StatelessSession implements Session {
 
   /** One request, however often the server asks for more before it answers. */
   async #rounds(method: string, params: Request, options: SessionRequestOptions): Promise<unknown> {
+    const { signal } = options;
     let asked: Request = params;
     for (let round = 0; ; round++) {
-      const result = await this.#send(method, asked, options);
+      const sending = this.#send(method, asked, options);
+      const result = await (round === 0 ? sending : afterSending(sending, signal));
       switch (typeOf(result)) {
         case 'complete':
           // "Cache Key": what was given beside what was asked for is part of it.
@@ -192,7 +195,8 @@ export class StatelessSession implements Session {
             : withoutType(result);
         case 'input_required': {
           if (round === MAX_ROUNDS) throw tooManyRounds();
-          asked = { ...params, ...(await answerRound(result as Params, this.#requests, options.signal)) };
+          const answering = answerRound(result as Params, this.#requests, signal);
+          asked = { ...params, ...(await afterSending(answering, signal)) };
           break;
         }
         case 'task':

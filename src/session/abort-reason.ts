@@ -1,0 +1,19 @@
+import { type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
+import type { StopSignal } from '../core/stop-signal.js';
+
+/** The caller's own reason as it is; our reasons (time is up, the client closes) with what is known of the request. */
+export function abortReason(reason: unknown, delivery: Delivery): unknown {
+  const details = { delivery, cause: reason };
+  if (reason instanceof TimeoutError) return new TimeoutError(reason.timeoutMs, reason.message, details);
+  if (reason instanceof McpFleetError) return new McpFleetError(reason.code, reason.message, details);
+  return reason;
+}
+
+/** What belongs to a request that was sent before: when its time is up, the request may have done something. */
+export async function afterSending<Result>(work: Promise<Result>, signal: StopSignal): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    throw signal.aborted && error === signal.reason ? abortReason(error, 'unknown') : error;
+  }
+}
