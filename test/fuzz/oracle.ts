@@ -48,7 +48,7 @@ function isReadable({ fate, transport }: Input, server: FuzzServer): boolean {
   if (altered === undefined || !ANSWER.includes(fate.framing)) return false;
   if (fate.framing === 'after-unasked') {
     // As JSON both are one text.
-    const costsBoth = altered.alteration === 'broken' && transport === 'http-json';
+    const costsBoth = altered.alteration === 'broken' && transport.startsWith('http-json');
     return altered.alteration !== 'huge' && !costsBoth;
   }
   const isInside = altered.place.includes('.') || altered.alteration === 'none';
