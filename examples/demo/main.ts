@@ -17,6 +17,7 @@ async function demo(): Promise<void> {
     servers: {
       everything: { url: servers.everything.url },
       legacy: { url: servers.legacy.url },
+      modern: { url: servers.modern.url },
       files: { command: servers.files.command, args: servers.files.args },
       orders: {
         url: servers.orders.url,
@@ -28,6 +29,7 @@ async function demo(): Promise<void> {
       },
       dead: { url: servers.deadUrl },
     },
+    handlers: { elicitation: async ({ message }) => ({ action: 'accept', content: answerTo(message) }) },
     callTimeoutMs: 10_000,
     drainTimeoutMs: 1_000,
   });
@@ -37,11 +39,17 @@ async function demo(): Promise<void> {
   heading('Closing');
 }
 
-function introduce({ everything, legacy, files, orders, login, deadUrl }: DemoServers): void {
+/** What a person would type. */
+function answerTo(question: string): Record<string, string> {
+  return question === 'Who?' ? { name: 'Ann' } : { city: 'Lisbon' };
+}
+
+function introduce({ everything, legacy, modern, files, orders, login, deadUrl }: DemoServers): void {
   heading('The servers');
   table([
     ['everything', 'server-everything over Streamable HTTP', everything.url],
     ['legacy', 'server-everything over HTTP+SSE', legacy.url],
+    ['modern', 'a server of 2026-07-28, without sessions', modern.url],
     ['files', 'server-filesystem over stdio', files.directory],
     ['orders', `takes tokens of the oidc-provider ${login.issuer}`, orders.url],
     ['dead', 'nobody listens there', deadUrl],

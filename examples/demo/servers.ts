@@ -5,6 +5,7 @@ import {
 import { type EverythingServer, everythingServer } from '../../test/fixtures/everything-server.js';
 import { type FilesystemServer, filesystemServer } from '../../test/fixtures/filesystem-server.js';
 import { type McpHttpServer, mcpHttpServer } from '../../test/fixtures/mcp-http-server.js';
+import { type ModernServer, modernHttpServer } from '../../test/fixtures/modern-server.js';
 
 /** What the demo connects to; all of it on free ports of 127.0.0.1. */
 export interface DemoServers extends AsyncDisposable {
@@ -12,6 +13,8 @@ export interface DemoServers extends AsyncDisposable {
   readonly everything: EverythingServer;
   /** The same over HTTP+SSE, the older transport. */
   readonly legacy: EverythingServer;
+  /** A server of revision 2026-07-28, without sessions, on `@modelcontextprotocol/server`. */
+  readonly modern: ModernServer;
   /** `@modelcontextprotocol/server-filesystem`, to be started over stdio. */
   readonly files: FilesystemServer;
   /** An MCP server that takes tokens of `login` only, and only those with the scope `read`. */
@@ -26,6 +29,7 @@ export async function startServers(options: { tokenLifetimeSeconds: number }): P
   const starting = {
     everything: everythingServer('streamableHttp'),
     legacy: everythingServer('sse'),
+    modern: modernHttpServer(),
     files: filesystemServer(),
     protected: protectedServer(options.tokenLifetimeSeconds),
   };
@@ -34,12 +38,19 @@ export async function startServers(options: { tokenLifetimeSeconds: number }): P
     await Promise.all(started.map((one) => one.status === 'fulfilled' && one.value[Symbol.asyncDispose]()));
   };
   try {
-    const { everything, legacy, files } = starting;
-    const [{ orders, login }, ...others] = await Promise.all([starting.protected, everything, legacy, files]);
+    const { everything, legacy, modern, files } = starting;
+    const [{ orders, login }, ...others] = await Promise.all([
+      starting.protected,
+      everything,
+      legacy,
+      modern,
+      files,
+    ]);
     return {
       everything: others[0],
       legacy: others[1],
-      files: others[2],
+      modern: others[2],
+      files: others[3],
       orders,
       login,
       deadUrl: 'http://127.0.0.1:1/mcp',

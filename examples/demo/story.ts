@@ -20,12 +20,14 @@ export async function tell(manager: McpManager, servers: DemoServers): Promise<v
 async function connecting(manager: McpManager): Promise<void> {
   heading('Connecting to all of them at once');
   const { ready, failed } = await manager.connect();
-  assert.deepEqual(ready, ['everything', 'legacy', 'files', 'orders']);
+  assert.deepEqual(ready, ['everything', 'legacy', 'modern', 'files', 'orders']);
   assert.deepEqual(
     failed.map(({ server, error }) => [server, error.code]),
     [['dead', 'CONNECT_FAILED']],
   );
   statusTable(manager);
+  const revisions = ['everything', 'modern'].map((server) => manager.client(server).protocolVersion);
+  assert.deepEqual(revisions, ['2025-11-25', '2026-07-28']);
 }
 
 async function listingTools(manager: McpManager): Promise<void> {
@@ -43,6 +45,7 @@ async function calling(manager: McpManager, { files }: DemoServers): Promise<voi
   heading('Calling tools');
   await call(manager, 'everything__get-sum', { a: 19, b: 23 });
   await call(manager, 'legacy__echo', { message: 'Hello over the older transport' });
+  await call(manager, 'modern__asks', {}); // asks twice before it answers
   await call(manager, 'files__read_text_file', { path: join(files.directory, 'notes.txt') });
   await call(manager, 'orders__structured', { value: 42 });
   const failed = await call(manager, 'files__read_text_file', { path: '/etc/passwd' });
