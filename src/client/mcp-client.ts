@@ -262,7 +262,7 @@ export class McpClient implements AsyncDisposable {
 
   /** The tools that are known at this moment, without asking the server. */
   get knownTools(): readonly Tool[] {
-    return this.#catalog.known('tools')?.entries ?? NO_TOOLS;
+    return this.#catalog.recent('tools')?.entries ?? NO_TOOLS;
   }
 
   /**

@@ -53,7 +53,7 @@ test('calls that a model makes are answered the same', async () => {
     call(name, 'sum', { a: 3 }),
     call(name, 'fails', {}),
   ]);
-  const messages = await runOpenAIToolCalls(manager, { role: 'assistant', content: null, tool_calls: calls });
+  const messages = await runOpenAIToolCalls(manager, calls);
   expect(messages).toHaveLength(6);
   alike((name) => messages.filter((message) => JSON.stringify(message).includes(name)));
 });
@@ -62,7 +62,11 @@ test('the REST door says the same', async () => {
   const rest = createRestHandler(manager, { authorize: 'allow-all' });
   const send = async (path: string, body?: object) => {
     const url = `http://127.0.0.1${path}`;
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    };
     const response = await rest(new Request(url, body === undefined ? {} : init));
     expect(response.status, await response.clone().text()).toBe(200);
     return response.json();
@@ -75,20 +79,26 @@ test('the REST door says the same', async () => {
           await send(`/tools?server_name=${server_name}`),
           await send('/resources/read', { server_name, resource_uri: 'file:///note' }),
           await send('/prompts/get', { server_name, prompt_name: 'greet' }),
-          (await send('/tools/call', { server_name, tool_name: 'sum', arguments: { a: 3 } })).result,
+          await send('/tools/call', { server_name, tool_name: 'sum', arguments: { a: 3 } }),
         ],
       ]),
     ),
   );
   // What only 2026-07-28 says is kept: which server it was, and how long it holds.
-  const more = /"(ttlMs|cacheScope)":("[^"]*"|\d+),?|"_meta":\{"io\.modelcontextprotocol\/serverInfo":\{[^}]*\}\},?/g;
-  alike((name) => JSON.stringify(answers[name]).replaceAll(more, '').replaceAll(/,([}\]])/g, '$1'));
+  const more =
+    /"(ttlMs|cacheScope)":("[^"]*"|\d+),?|"_meta":\{"io\.modelcontextprotocol\/serverInfo":\{[^}]*\}\},?/g;
+  alike((name) =>
+    JSON.stringify(answers[name])
+      .replaceAll(more, '')
+      .replaceAll(/,([}\]])/g, '$1'),
+  );
 });
 
 test('a span says which revision was spoken, and nothing else is different', async () => {
   const { tracer, ended } = spans();
   instrument(manager, { tracer, meter: measurements().meter });
-  for (const name of ['older', 'newer']) await manager.callTool({ name: `${name}__echo`, arguments: { text: 'x' } });
+  for (const name of ['older', 'newer'])
+    await manager.callTool({ name: `${name}__echo`, arguments: { text: 'x' } });
   const attributes = (name: string) =>
     ended().find((span) => JSON.stringify(span.attributes).includes(name))?.attributes ?? {};
   expect(attributes('older')['mcp.protocol.version']).toBe('2025-11-25');
