@@ -62,10 +62,7 @@ export class Listening {
   want(list: ChangingList): void {
     if (this.#lists.has(list) || this.#isRefused || this.#closing.aborted) return;
     this.#lists.add(list);
-    this.#soon ??= setTimeout(() => {
-      this.#soon = undefined;
-      this.#replace().catch(() => {});
-    }, TOGETHER_MS).unref();
+    this.#soon ??= setTimeout(() => this.#replace().catch(() => {}), TOGETHER_MS).unref();
   }
 
   /** Whether the server has promised to tell of changes of that list. */
@@ -119,6 +116,9 @@ export class Listening {
 
   /** Opens a stream for what is wanted now; the one before it ends when the new one is acknowledged. */
   async #replace(): Promise<Params> {
+    // What it was to open a stream for is part of this one.
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     this.#end(this.#opening);
     const stream = this.#open();
     this.#opening = stream;

@@ -66,6 +66,19 @@ describe('what a server tells by itself', () => {
     expect([made.hears('tools'), made.hears('resources')]).toEqual([true, false]);
   });
 
+  test('is asked for in one stream, when a resource is subscribed to just after lists were read', async () => {
+    const { made, opened } = listening();
+    made.want('tools');
+    await made.subscribe('file:///a', NEVER);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(opened.map(({ filter }) => filter)).toEqual([
+      { toolsListChanged: true, resourceSubscriptions: ['file:///a'] },
+    ]);
+    made.want('prompts');
+    await vi.advanceTimersByTimeAsync(20);
+    expect(opened).toHaveLength(2);
+  });
+
   test('goes on in the stream before, until the next one is acknowledged', async () => {
     const { made, opened, says, open } = listening(({ id, filter }) => (id === 0 ? filter : undefined));
     await made.subscribe('file:///a', NEVER);
