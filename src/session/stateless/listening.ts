@@ -38,6 +38,7 @@ interface Stream {
   /** Resolves with the acknowledgement; rejects when there is none. */
   readonly opening: Promise<Params>;
   resolve(filter: Params): void;
+  followedBy(other: Stream): void;
 }
 
 /**
@@ -113,17 +114,32 @@ export class Listening {
 
   /** The stream that is to take the place of the one there is. */
   #opening: Stream | undefined;
+  #next: Promise<Params> | undefined;
+
+  /** What is wanted in one go is one stream. */
+  #replace(): Promise<Params> {
+    this.#next ??= Promise.resolve().then(() => {
+      this.#next = undefined;
+      this.#closing.throwIfAborted();
+      return this.#replaceNow();
+    });
+    return this.#next;
+  }
 
   /** Opens a stream for what is wanted now; the one before it ends when the new one is acknowledged. */
-  async #replace(): Promise<Params> {
+  async #replaceNow(): Promise<Params> {
     // What it was to open a stream for is part of this one.
     clearTimeout(this.#soon);
     this.#soon = undefined;
-    this.#end(this.#opening);
+    const superseded = this.#opening;
     const stream = this.#open();
     this.#opening = stream;
+    // Who waits for the other one waits for this one now: it has all that the other one has.
+    superseded?.followedBy(stream);
+    this.#end(superseded);
     const filter = await stream.opening;
-    if (this.#opening === stream) this.#opening = undefined;
+    if (this.#opening !== stream) return filter;
+    this.#opening = undefined;
     const before = this.#stream;
     this.#stream = stream;
     this.#end(before);
@@ -132,7 +148,7 @@ export class Listening {
 
   #open(): Stream {
     const stop = new Stop();
-    let resolve: (filter: Params) => void = () => {};
+    let resolve: (filter: Params | Promise<Params>) => void = () => {};
     let reject: (error: unknown) => void = () => {};
     const opening = new Promise<Params>((resolved, rejected) => {
       resolve = resolved;
@@ -149,6 +165,7 @@ export class Listening {
         stream.acknowledged = filter;
         resolve(filter);
       },
+      followedBy: (other) => resolve(other.opening),
     };
     const limit = setTimeout(() => stop.abort(late()), ACKNOWLEDGEMENT_MS);
     limit.unref();

@@ -91,6 +91,16 @@ describe('what a server tells by itself', () => {
     expect(opened[1]?.filter).toEqual({ resourceSubscriptions: ['file:///a', 'file:///b'] });
   });
 
+  test('is asked for by many at once', async () => {
+    const { made, opened, open } = listening();
+    const uris = Array.from({ length: 20 }, (_, at) => `file:///${at}`);
+    made.want('tools');
+    await Promise.all(uris.map((uri) => made.subscribe(uri, NEVER)));
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect([opened.length, open().length]).toEqual([1, 1]);
+    expect(opened[0]?.filter).toEqual({ toolsListChanged: true, resourceSubscriptions: uris });
+  });
+
   test('ends with the last thing that is wanted', async () => {
     const { made, open } = listening();
     await made.subscribe('file:///a', NEVER);
