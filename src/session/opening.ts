@@ -119,8 +119,14 @@ async function within<Result>(
 function moreTelling(first: unknown, second: unknown): unknown {
   const isRefusal =
     second instanceof RemoteError || (second instanceof ConnectionError && isHttpRefusal(second));
-  if (!isRefusal) return second;
+  const areOdd = isOdd(first) && isOdd(second);
+  if (!isRefusal && !areOdd) return second;
   return supportedIn(first) === undefined && supportedIn(second) !== undefined ? second : first;
+}
+
+/** An answer that nothing can be made of. */
+function isOdd(error: unknown): boolean {
+  return error instanceof ConnectionError && error.delivery === 'answered';
 }
 
 function openingError(error: unknown): McpFleetError {

@@ -109,7 +109,8 @@ async function laneOf(
       const wrongBeside = await beside;
       if (wrongBeside !== undefined && !fate.thenCloses) wrong.push(`beside it, ${wrongBeside}`);
       // A server that could not be connected to is left alone for a while, and a list that does not come is waited for.
-      if (isCommon && 'error' in outcome) await renew();
+      // What an odd discovery said of the server would be believed, too.
+      if ((isCommon && 'error' in outcome) || method === 'server/discover') await renew();
       // What the odd list said of tools may be believed for a while.
       if (method === 'tools/list') await client.listTools({ fresh: true });
       const next = await nextCall(client, server, `after${number}`);

@@ -10,10 +10,13 @@ export interface Discovery extends Initialization {
 
 /** @returns `undefined` for what is no such answer */
 export function readDiscovery(result: unknown): Discovery | undefined {
-  if (!isRecord(result) || !('supportedVersions' in result || 'capabilities' in result)) return undefined;
+  if (!isRecord(result)) return undefined;
+  // Without its revisions it is one all the same, unless it is the answer to `initialize`.
+  const isOther = 'protocolVersion' in result || !('capabilities' in result);
+  if (!('supportedVersions' in result) && isOther) return undefined;
   const { _meta: meta } = result;
   const serverInfo = isRecord(meta) ? meta[SERVER_INFO_KEY] : result.serverInfo;
-  const read = readInitialization({ capabilities: {}, ...result, serverInfo });
+  const read = readInitialization({ ...result, serverInfo });
   if (read === undefined) return undefined;
   return { ...read, supportedVersions: revisionsIn(result.supportedVersions) };
 }
