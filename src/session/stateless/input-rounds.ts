@@ -1,3 +1,4 @@
+import { abortable } from '../../core/abort.js';
 import { ConnectionError } from '../../core/errors.js';
 import { abortSignalOf, type StopSignal } from '../../core/stop-signal.js';
 import { excerptOf, isRecord } from '../reading/json-values.js';
@@ -58,7 +59,9 @@ export async function answerInputs(
         throw unusable(`inputRequests: expected requests, got ${excerptOf(request, 100)}`);
       const { method, params } = request;
       try {
-        return [key, await requests.answer(method, isRecord(params) ? params : {}, aborted)] as const;
+        const answer = requests.answer(method, isRecord(params) ? params : {}, aborted);
+        // A handler need not heed its signal.
+        return [key, await abortable(answer, signal)] as const;
       } catch (error) {
         signal.throwIfAborted();
         throw notAnswered(method, error as JsonRpcError);

@@ -35,6 +35,14 @@ describe('a server that asks for more', () => {
     });
   });
 
+  test('is not waited for when its question is not answered in time, whatever the handler does', async () => {
+    const leave = new AbortController();
+    const handlers = { elicitation: () => new Promise<never>(() => {}) };
+    const { answered } = answer({ inputRequests: { who: elicit } }, handlers, leave.signal);
+    leave.abort('enough');
+    await expect(answered).rejects.toBe('enough');
+  });
+
   test('without requests gets its state, and without a state none', async () => {
     expect(await answer({ requestState: 's' }).answered).toEqual({ requestState: 's' });
     expect(await answer({ inputRequests: {} }).answered).toEqual({ inputResponses: {} });
