@@ -1,5 +1,6 @@
 import { type Delivery, McpFleetError, TimeoutError } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
+import { connectionLost } from './transports/connection-lost.js';
 
 /** The caller's own reason as it is; our reasons (time is up, the client closes) with what is known of the request. */
 export function abortReason(reason: unknown, delivery: Delivery): unknown {
@@ -16,4 +17,15 @@ export async function afterSending<Result>(work: Promise<Result>, signal: StopSi
   } catch (error) {
     throw signal.aborted && error === signal.reason ? abortReason(error, 'unknown') : error;
   }
+}
+
+/**
+ * What ends the waiting for something that the server has begun. What is known of the last request says nothing of it:
+ * one that never left may ask about a tool that runs.
+ */
+export function endOfBegun(error: unknown, signal: StopSignal): unknown {
+  if (signal.aborted) return abortReason(signal.reason, 'unknown');
+  if (!(error instanceof McpFleetError) || error.delivery === 'answered' || error.delivery === 'unknown')
+    return error;
+  return connectionLost(error.message, 'unknown', error);
 }

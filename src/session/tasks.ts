@@ -3,7 +3,7 @@ import { Deadline } from '../core/deadline.js';
 import { ConnectionError, McpFleetError, RemoteError } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
-import { afterSending } from './abort-reason.js';
+import { endOfBegun } from './abort-reason.js';
 import { isRecord } from './reading/json-values.js';
 import type { Params } from './reading/message.js';
 import { number, text } from './reading/shapes.js';
@@ -27,8 +27,10 @@ export interface TaskRequests {
   readonly exit: TextExit;
   get(options: Bounded): Promise<unknown>;
   cancel(options: Bounded): Promise<unknown>;
-  /** The result of a task that has ended. */
+  /** The result of a task that has ended. @throws {McpFleetError} where it ended with an error */
   result(task: Params, options: Bounded): Promise<unknown>;
+  /** A task that failed has a result, too, which says how. */
+  readonly failsWithResult: boolean;
   /** Gives the task what it asks for. @returns the result, where that came with it */
   answer(task: Params, options: Bounded): Promise<unknown>;
 }
@@ -43,17 +45,17 @@ export function isTask(value: unknown): value is Params & { readonly taskId: str
  */
 export async function awaitTask(created: Params, requests: TaskRequests): Promise<unknown> {
   try {
-    return await afterSending(followed(created, requests), requests.signal);
+    return await followed(created, requests);
   } catch (error) {
     if (requests.signal.aborted) void cancel(requests);
-    throw error;
+    throw endOfBegun(error, requests.signal);
   }
 }
 
 async function followed(created: Params, requests: TaskRequests): Promise<unknown> {
   const { signal, onProgress, exit } = requests;
+  const patience = new Patience(signal);
   let task = created;
-  let unanswered = 0;
   for (let progress = 1; ; progress++) {
     const { status } = task;
     const message = text(task.statusMessage) as string | undefined;
@@ -62,24 +64,42 @@ async function followed(created: Params, requests: TaskRequests): Promise<unknow
       case 'completed':
         return requests.result(task, { signal });
       case 'failed':
+        if (requests.failsWithResult) return requests.result(task, { signal });
         throw failure(task.error, message, exit);
       case 'cancelled':
         throw ended('was cancelled by the server', message, exit);
       case 'input_required': {
-        const result = await requests.answer(task, { signal });
+        const result = await patience.with(() => requests.answer(task, { signal }), undefined);
         if (result !== undefined) return result;
       }
     }
     await wait(pollMs(task), signal);
+    const next = await patience.with(() => requests.get({ signal }), task);
+    if (!isRecord(next)) throw ended('is not known any more', undefined, exit);
+    task = next;
+  }
+}
+
+/** The task goes on, whether or not a question about it is answered. */
+class Patience {
+  readonly #signal: StopSignal;
+  #unanswered = 0;
+
+  constructor(signal: StopSignal) {
+    this.#signal = signal;
+  }
+
+  /** The answer, or `otherwise` where none comes, unless none has come too often. */
+  async with(ask: () => Promise<unknown>, otherwise: unknown): Promise<unknown> {
     try {
-      const next = await requests.get({ signal });
-      if (!isRecord(next)) throw ended('is not known any more', undefined, exit);
-      task = next;
-      unanswered = 0;
+      const answer = await ask();
+      this.#unanswered = 0;
+      return answer;
     } catch (error) {
-      signal.throwIfAborted();
+      this.#signal.throwIfAborted();
       const mayStillAnswer = error instanceof McpFleetError && error.delivery !== 'answered';
-      if (!mayStillAnswer || ++unanswered >= MAX_UNANSWERED) throw error;
+      if (!mayStillAnswer || ++this.#unanswered >= MAX_UNANSWERED) throw error;
+      return otherwise;
     }
   }
 }

@@ -120,6 +120,8 @@ export class HandshakeSession implements Session {
       get: (bounded) => this.#request('tasks/get', { taskId }, bounded),
       cancel: (bounded) => this.#request('tasks/cancel', { taskId }, bounded),
       result: (_task, bounded) => result(bounded),
+      // "Task Execution Errors": `tasks/result` gives what the call would have, an error or a result with `isError`.
+      failsWithResult: true,
       // "Input Required Status": the server asks while it is waited for the result.
       answer: (_task, bounded) => result(bounded),
     });

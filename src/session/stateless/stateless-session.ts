@@ -210,6 +210,7 @@ export class StatelessSession implements Session {
 
   #task(created: Params, { signal, onProgress }: SessionRequestOptions): Promise<unknown> {
     const taskId = String(created.taskId);
+    const answers = new Map<string, object>();
     const given = new Set<string>();
     const send = (method: string, params: Params, bounded: Pick<SessionRequestOptions, 'signal'>) =>
       this.#complete(method, params, bounded);
@@ -220,12 +221,17 @@ export class StatelessSession implements Session {
       get: (bounded) => send('tasks/get', { taskId }, bounded),
       cancel: (bounded) => send('tasks/cancel', { taskId }, bounded),
       result: async (task) => task.result,
+      failsWithResult: false,
       answer: async (task, bounded) => {
         const open = (requestsIn(task.inputRequests) ?? []).filter(([key]) => !given.has(key));
         if (open.length === 0) return;
-        for (const [key] of open) given.add(key);
-        const inputResponses = await answerInputs(open, this.#requests, bounded.signal);
+        // An answer that could not be delivered is not asked for again.
+        const unknown = open.filter(([key]) => !answers.has(key));
+        const told = await answerInputs(unknown, this.#requests, bounded.signal);
+        for (const [key, answer] of Object.entries(told)) answers.set(key, answer);
+        const inputResponses = Object.fromEntries(open.map(([key]) => [key, answers.get(key)]));
         await send('tasks/update', { taskId, inputResponses }, bounded);
+        for (const [key] of open) given.add(key);
       },
     });
   }

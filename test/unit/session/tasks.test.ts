@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { McpFleetError } from '../../../src/core/errors.js';
+import { ConnectionError, McpFleetError, TimeoutError } from '../../../src/core/errors.js';
 import { KnownSecrets } from '../../../src/core/known-secrets.js';
 import { Stop } from '../../../src/core/stop-signal.js';
 import { TextExit } from '../../../src/core/text-exit.js';
-import { awaitTask } from '../../../src/session/tasks.js';
+import { awaitTask, type TaskRequests } from '../../../src/session/tasks.js';
 import { connectionLost } from '../../../src/session/transports/connection-lost.js';
 
 beforeEach(() => vi.useFakeTimers());
@@ -15,7 +15,10 @@ SECRETS.add('canary');
 type State = Record<string, unknown> | Error;
 
 /** Follows a task whose states are these, one for each question; the last one stays. */
-function following(states: State[], created: Record<string, unknown> = { status: 'working' }) {
+function following(
+  states: State[],
+  { created = { status: 'working' }, ...more }: Partial<TaskRequests> & { created?: State } = {},
+) {
   const stop = new Stop();
   const asked: string[] = [];
   const progress: unknown[] = [];
@@ -33,7 +36,9 @@ function following(states: State[], created: Record<string, unknown> = { status:
       },
       cancel: async () => asked.push('cancel'),
       result: async (task) => task.result,
+      failsWithResult: false,
       answer: async () => void asked.push('answer'),
+      ...more,
     },
   ).then(
     (value) => ({ value }),
@@ -61,7 +66,7 @@ describe('a call that has become a task', () => {
   });
 
   test('that has ended already is not asked for', async () => {
-    const { outcome, asked } = following([], done);
+    const { outcome, asked } = following([], { created: done });
     expect(await outcome).toEqual({ value: { content: [] } });
     expect(asked).toEqual([]);
   });
@@ -77,8 +82,7 @@ describe('a call that has become a task', () => {
     [undefined, 1_000],
   ])('whose server suggests %j is asked for each %d ms', async (pollIntervalMs, everyMs) => {
     const { asked, stop } = following([{ status: 'working', pollIntervalMs }], {
-      status: 'working',
-      pollIntervalMs,
+      created: { status: 'working', pollIntervalMs },
     });
     await vi.advanceTimersByTimeAsync(everyMs * 3 + 1);
     expect(asked).toHaveLength(3);
@@ -126,6 +130,43 @@ describe('a call that has become a task', () => {
     expect(await outcome).toEqual({ error: lost });
     expect(asked).toHaveLength(5);
     expect(lost.delivery).toBe('unknown');
+  });
+
+  test.each([
+    connectionLost('refused', 'not-sent'),
+    connectionLost('the session is not known', 'rejected'),
+    new ConnectionError('RATE_LIMITED', 'too many', { delivery: 'rejected', retryable: true }),
+  ])('is not begun once more because the questions about it do not get through', async (error) => {
+    const { outcome } = following([error]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(await outcome).toMatchObject({ error: { delivery: 'unknown', cause: error } });
+  });
+
+  test('gets the same answer once more when it did not get through', async () => {
+    const given = vi.fn(async () => {});
+    given.mockRejectedValueOnce(connectionLost('reset'));
+    const { outcome } = following([{ status: 'input_required' }, { status: 'input_required' }, done], {
+      answer: given,
+    });
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(await outcome).toEqual({ value: { content: [] } });
+    expect(given).toHaveBeenCalledTimes(2);
+  });
+
+  test('may fail with a result that says how', async () => {
+    const { outcome } = following([{ status: 'failed', result: { isError: true } }], {
+      failsWithResult: true,
+    });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await outcome).toEqual({ value: { isError: true } });
+  });
+
+  test('that is not over when time is up may have run', async () => {
+    const { outcome, asked, stop } = following([{ status: 'working' }]);
+    await vi.advanceTimersByTimeAsync(1_500);
+    stop.abort(new TimeoutError(1_500, 'No answer within 1500 ms'));
+    expect(await outcome).toMatchObject({ error: { code: 'TIMEOUT', delivery: 'unknown' } });
+    expect(asked).toEqual(['get', 'cancel']);
   });
 
   test('is cancelled when its caller gives up', async () => {
