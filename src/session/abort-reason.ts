@@ -10,12 +10,12 @@ export function abortReason(reason: unknown, delivery: Delivery): unknown {
   return reason;
 }
 
-/** What belongs to a request that was sent before: when its time is up, the request may have done something. */
-export async function afterSending<Result>(work: Promise<Result>, signal: StopSignal): Promise<Result> {
+/** Work on something that the server has begun: it fails with {@link endOfBegun}. */
+export async function onceBegun<Result>(work: Promise<Result>, signal: StopSignal): Promise<Result> {
   try {
     return await work;
   } catch (error) {
-    throw signal.aborted && error === signal.reason ? abortReason(error, 'unknown') : error;
+    throw endOfBegun(error, signal);
   }
 }
 
@@ -23,7 +23,7 @@ export async function afterSending<Result>(work: Promise<Result>, signal: StopSi
  * What ends the waiting for something that the server has begun. What is known of the last request says nothing of it:
  * one that never left may ask about a tool that runs.
  */
-export function endOfBegun(error: unknown, signal: StopSignal): unknown {
+function endOfBegun(error: unknown, signal: StopSignal): unknown {
   if (signal.aborted) return abortReason(signal.reason, 'unknown');
   if (!(error instanceof McpFleetError) || error.delivery === 'answered' || error.delivery === 'unknown')
     return error;

@@ -3,7 +3,7 @@ import { Deadline } from '../core/deadline.js';
 import { ConnectionError, McpFleetError, RemoteError } from '../core/errors.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
-import { endOfBegun } from './abort-reason.js';
+import { onceBegun } from './abort-reason.js';
 import { isRecord } from './reading/json-values.js';
 import type { Params } from './reading/message.js';
 import { number, text } from './reading/shapes.js';
@@ -45,10 +45,10 @@ export function isTask(value: unknown): value is Params & { readonly taskId: str
  */
 export async function awaitTask(created: Params, requests: TaskRequests): Promise<unknown> {
   try {
-    return await followed(created, requests);
+    return await onceBegun(followed(created, requests), requests.signal);
   } catch (error) {
     if (requests.signal.aborted) void cancel(requests);
-    throw endOfBegun(error, requests.signal);
+    throw error;
   }
 }
 

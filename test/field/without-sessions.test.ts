@@ -125,6 +125,22 @@ describe('a server that asks for more', () => {
     expect(error).toMatchObject({ code: 'TIMEOUT', delivery: 'unknown' });
   });
 
+  test('and is gone when it gets its answer leaves the truth, and the call is not begun again', async () => {
+    await using server = await oddServer(
+      on('tools/call', () => ({ resultType: 'input_required', inputRequests: elicit })),
+    );
+    const handlers: ServerDefaults['handlers'] = {
+      async elicitation() {
+        await server[Symbol.asyncDispose]();
+        return { action: 'accept', content: {} };
+      },
+    };
+    await using client = new McpClient('a', { ...server.config, healthCheck: false, handlers });
+    const error = await failure(client.callTool({ name: 'work' }, { timeoutMs: 5_000 }));
+    expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN', delivery: 'unknown' });
+    expect(server.sent('tools/call')).toHaveLength(1);
+  });
+
   test('where nothing can be asked, or with a result of no known type, has failed', async () => {
     await using server = await oddServer((asked) =>
       asked.method === 'tools/call'

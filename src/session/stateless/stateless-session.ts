@@ -6,7 +6,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import { ConnectionError, type McpFleetError, RemoteError } from '../../core/errors.js';
 import type { TextExit } from '../../core/text-exit.js';
-import { afterSending } from '../abort-reason.js';
+import { onceBegun } from '../abort-reason.js';
 import type { Channel } from '../channel.js';
 import type { SessionOptions } from '../opening.js';
 import { readPage } from '../reading/entries.js';
@@ -186,7 +186,7 @@ export class StatelessSession implements Session {
     let asked: Request = params;
     for (let round = 0; ; round++) {
       const sending = this.#send(method, asked, options);
-      const result = await (round === 0 ? sending : afterSending(sending, signal));
+      const result = await (round === 0 ? sending : onceBegun(sending, signal));
       switch (typeOf(result)) {
         case 'complete':
           // "Cache Key": what was given beside what was asked for is part of it.
@@ -196,7 +196,7 @@ export class StatelessSession implements Session {
         case 'input_required': {
           if (round === MAX_ROUNDS) throw tooManyRounds();
           const answering = answerRound(result as Params, this.#requests, signal);
-          asked = { ...params, ...(await afterSending(answering, signal)) };
+          asked = { ...params, ...(await onceBegun(answering, signal)) };
           break;
         }
         case 'task':
