@@ -229,10 +229,15 @@ function shown(value: unknown, path: string): string {
 
 // ── Settings ──────────────────────────────────────────────────────────────────
 
-/** Built-in defaults, then the manager's, then the server's own. */
+/**
+ * Built-in defaults, then the manager's, then the server's own.
+ * @throws {ConfigError} where they do not go together
+ */
 export function settingsOf(config: ServerConfig, defaults: ServerDefaults): ServerSettings {
   const configured = { ...given(defaults), ...given(config as ServerDefaults) };
   const settings = { ...SERVER_DEFAULTS, ...configured };
+  if (settings.protocol === '2026-07-28' && targetOf(config).type === 'sse')
+    throw new ConfigError('protocol', "'2026-07-28' is not spoken over HTTP+SSE (type 'sse')");
   return {
     ...settings,
     firstStart: firstStartOf(targetOf(config), configured.connectTimeoutMs),

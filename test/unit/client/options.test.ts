@@ -442,3 +442,22 @@ test('a key of a provider is a function, and not shown if it is something else',
   expect(make).toThrow('auth.key: expected a function that answers whose token is needed');
   expect(make).not.toThrow('canary');
 });
+
+describe('a revision', () => {
+  test('that is not spoken over a transport is refused, wherever it is pinned', () => {
+    const sse = { type: 'sse', url: 'http://127.0.0.1/sse' } as const;
+    const pinned = { protocol: '2026-07-28' } as const;
+    for (const [config, defaults] of [
+      [{ ...sse, ...pinned }, {}],
+      [sse, pinned],
+    ] as const)
+      expect(() => new McpClient('a', config, defaults)).toThrow(/^protocol: .*HTTP\+SSE/);
+  });
+
+  test.each(['2025-06-18', '', 'AUTO', 5, null])('%j is none to pin', (protocol) => {
+    const config = { url: 'http://127.0.0.1/mcp', protocol } as unknown as ServerConfig;
+    expect(() => new McpClient('a', config)).toThrow(
+      /^protocol: expected one of auto, 2026-07-28, 2025-11-25/,
+    );
+  });
+});
