@@ -30,9 +30,6 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-/** The real one, whatever a test makes of the clock. */
-const { setImmediate } = globalThis;
-
 /** How requests to one origin get there. */
 interface Route {
   readonly dispatcher: Dispatcher;
@@ -45,10 +42,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   // Runtimes that bring an undici of their own (Bun) have a fast fetch instead of its dispatchers.
   if (!routes.areUsable) return { fetch: runtimeFetch(options.guard), close: async () => {} };
   const { guard } = options;
-  const direct = async (target: URL, request: HttpRequest | RequestInit) => {
-    await twoTurns();
-    return send(routes.of(target), target, request);
-  };
+  const direct = async (target: URL, request: HttpRequest | RequestInit) =>
+    send(routes.of(target), target, request);
   // The connection goes to the proxy: what the guard has to look at is the URL.
   const proxied: HttpFetch | undefined =
     guard && guardedFetch((url, request = {}) => direct(new URL(url), request), guard);
@@ -140,14 +135,6 @@ function poolOverProxy(origin: string | URL, options: Pool.Options): Pool {
       callback(code === 'UND_ERR_SOCKET' ? Object.assign(error, { code: 'UND_ERR_ABORTED' }) : error, null);
     });
   return new Pool(origin, { ...options, connect: once });
-}
-
-/**
- * Of the event loop, so that what has arrived in between is seen: the end of a connection, above all. A request that is
- * written to a connection that has ended may have run, for all that one knows.
- */
-function twoTurns(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 function send({ dispatcher, via }: Route, url: URL, request: HttpRequest | RequestInit): Promise<Response> {

@@ -1,6 +1,9 @@
 import { loaded } from '../core/loaded.js';
 import type { HttpClient, HttpClientOptions } from './http-client.js';
 
+/** The real one: a host's tests may put another one in its place later. */
+const { setImmediate } = globalThis;
+
 /** A client whose code, undici's included, is loaded with its first request. */
 export function lazyHttpClient(options: HttpClientOptions): HttpClient {
   let client: Promise<HttpClient> | undefined;
@@ -15,7 +18,9 @@ export function lazyHttpClient(options: HttpClientOptions): HttpClient {
   return {
     async fetch(url, request) {
       client ??= load();
-      return (await client).fetch(url, request);
+      const made = await client;
+      await twoTurns();
+      return made.fetch(url, request);
     },
     async close() {
       closed = true;
@@ -23,4 +28,12 @@ export function lazyHttpClient(options: HttpClientOptions): HttpClient {
       await made?.close();
     },
   };
+}
+
+/**
+ * Of the event loop, so that what has arrived meanwhile is seen: the end of a connection, above all. A request that is
+ * written to a connection that has ended may have run, for all that one knows.
+ */
+function twoTurns(): Promise<void> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
