@@ -34,7 +34,7 @@ export default defineConfig({
       project('faults', { alias: doors, testTimeout: 60_000 }),
       project('faults-modern', {
         include: [
-          'test/faults/{answers,chaos,connections,delivery,endings,fleet,proxy-product,streams}.test.ts',
+          'test/faults/{answers,chaos,connections,delivery,endings,fleet,policies,proxy-product,sessions,streams}.test.ts',
         ],
         alias: doors,
         testTimeout: 60_000,

@@ -11,6 +11,7 @@ import {
   erasToTry,
   isHttpRefusal,
   type LearnedEra,
+  namesOneOf,
   noCommonRevision,
   type Protocol,
   REVISIONS,
@@ -71,9 +72,8 @@ export async function openSession(target: SessionTarget, options: OpenOptions): 
     return session;
   } catch (error) {
     const theirs = supportedIn(error);
-    if (theirs === undefined) throw error;
     const ours = eras.flatMap((era) => REVISIONS[era]);
-    throw noCommonRevision(theirs, ours);
+    throw theirs === undefined || namesOneOf(ours, error) ? error : noCommonRevision(theirs, ours);
   }
 }
 

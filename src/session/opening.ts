@@ -8,7 +8,7 @@ import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
 import { Channel } from './channel.js';
 import { HandshakeSession } from './handshake/handshake-session.js';
-import { type Era, isHttpRefusal, maySpeak, supportedIn } from './revisions.js';
+import { type Era, isHttpRefusal, maySpeak, namesOneOf, REVISIONS, supportedIn } from './revisions.js';
 import type { ServerRequestHandlers, Session, SessionObserver } from './session.js';
 import type { StatelessSession } from './stateless/stateless-session.js';
 import type { JsonRpcTransport } from './transports/transport.js';
@@ -101,7 +101,7 @@ export async function firstSpoken<Opened>(
       return await begin(other, signal);
     } catch (second) {
       signal.throwIfAborted();
-      throw moreTelling(first, second);
+      throw moreTelling(first, second, other);
     }
   }
 }
@@ -116,7 +116,9 @@ async function within<Result>(
 }
 
 /** Where both eras failed: what was refused as unknown says less than what failed otherwise. */
-function moreTelling(first: unknown, second: unknown): unknown {
+function moreTelling(first: unknown, second: unknown, other: Era): unknown {
+  // It named that era as its own: why that failed is what is to be known.
+  if (namesOneOf(REVISIONS[other], first)) return second;
   const isRefusal =
     second instanceof RemoteError || (second instanceof ConnectionError && isHttpRefusal(second));
   const areOdd = isOdd(first) && isOdd(second);

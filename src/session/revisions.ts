@@ -55,11 +55,15 @@ export function revisionsIn(listed: unknown): readonly string[] {
   return texts.map((one) => one.slice(0, MAX_CHARACTERS));
 }
 
+/** Whether a server that refuses a request names one of `revisions` as its own. */
+export function namesOneOf(revisions: readonly string[], error: unknown): boolean {
+  return supportedIn(error)?.some((one) => revisions.includes(one)) === true;
+}
+
 /** Whether a server that refused like this may speak as in `era`. It need not name a code for that. */
 export function maySpeak(era: Era, error: unknown): boolean {
   const supported = supportedIn(error);
-  if (supported !== undefined && supported.length > 0)
-    return supported.some((one) => REVISIONS[era].includes(one));
+  if (supported !== undefined && supported.length > 0) return namesOneOf(REVISIONS[era], error);
   if (error instanceof RemoteError) return true;
   if (!(error instanceof ConnectionError)) return false;
   // A server of 2026-07-28 takes POST.

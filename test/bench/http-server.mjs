@@ -1,5 +1,6 @@
-// The least MCP server there is, in a process of its own. Every path is a server; below /stream it also has the
-// stream on which servers speak first, below /modern it speaks 2026-07-28. Sends its port to its parent.
+// The least MCP server there is, in a process of its own. Every path is a server: below /stream it also has the stream
+// on which servers speak first; below /modern it speaks 2026-07-28; below /idle, too, and keeps no connection. Sends its
+// port to its parent.
 import { createServer } from 'node:http';
 import { answerTo, modernAnswerTo, modernRefusalOf } from './answers.mjs';
 
@@ -13,7 +14,9 @@ const server = createServer((request, response) => {
   request.on('data', (chunk) => chunks.push(chunk));
   request.on('end', () => {
     const message = JSON.parse(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-    const isModern = request.url.startsWith('/modern');
+    const isIdle = request.url.startsWith('/idle');
+    const isModern = isIdle || request.url.startsWith('/modern');
+    if (isIdle) response.setHeader('connection', 'close');
     const answer = isModern ? modernAnswerTo(message) : answerTo(message);
     if (isModern && answer === undefined)
       return response.writeHead(400, { 'content-type': 'application/json' }).end(modernRefusalOf(message));

@@ -11,7 +11,7 @@ export async function memory(url) {
   return {
     'no stream': compared(await both(`${base}/mcp`), 'heapKB', 'less'),
     'with its stream': compared(await both(`${base}/stream`), 'heapKB', 'less'),
-    '2026-07-28': { [FLEET]: await median('fleet', `${base}/modern`) },
+    'of 2026-07-28, without a connection': { [FLEET]: await median('fleet', `${base}/idle`) },
   };
 }
 

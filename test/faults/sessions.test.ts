@@ -4,6 +4,7 @@ import { faultServer } from './fault-server.js';
 import { call, clientOf, eventually, KINDS, warm } from './harness.js';
 import { type CallKind, Ledger, told } from './ledger.js';
 import { VirtualServer } from './virtual-server.js';
+import { IS_MODERN } from './wire.js';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -14,7 +15,7 @@ const mixed = (count: number): CallKind[] =>
   Array.from({ length: count }, (_, index) => KINDS[index % 3] as CallKind);
 const ONCE = { readAttempts: 1, idempotentAttempts: 1 };
 
-describe('row 8: a server that forgets its sessions', () => {
+describe.skipIf(IS_MODERN)('row 8: a server that forgets its sessions', () => {
   test('under 50 calls is initialized once more, and each call runs once', async () => {
     await using server = await faultServer();
     await using client = clientOf({ url: server.url });

@@ -147,6 +147,14 @@ describe('a server that is not known yet', () => {
     await expect(opened).rejects.toMatchObject({ message: 'The licence has expired' });
   });
 
+  test('and names 2026-07-28, but fails there, is told by how it fails', async () => {
+    const { opened } = await opening({
+      initialize: unsupported(['2026-07-28']),
+      discover: { error: { code: -32_000, message: 'The licence has expired' } },
+    });
+    await expect(opened).rejects.toMatchObject({ message: 'The licence has expired' });
+  });
+
   test('shows no more of a long list than is readable', async () => {
     const many = Array.from({ length: 10_000 }, () => 'x'.repeat(10_000));
     const { opened } = await opening({ initialize: unsupported(many), discover: notFound });
