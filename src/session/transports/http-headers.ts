@@ -20,13 +20,12 @@ export class HttpHeaders {
   readonly #onSecret: (secret: string) => void;
   #session: string | undefined;
   #protocolVersion: string | undefined;
-  #all: Fields = {};
-  #post: Fields = {};
+  #all: Fields | undefined;
+  #post: Fields | undefined;
 
   constructor(configured: Readonly<Record<string, string>>, onSecret: (secret: string) => void) {
     this.#configured = { 'user-agent': USER_AGENT, ...lowerCaseNames(configured) };
     this.#onSecret = onSecret;
-    this.#update();
   }
 
   get session(): string | undefined {
@@ -36,42 +35,48 @@ export class HttpHeaders {
   set session(id: string | undefined) {
     this.#session = id;
     if (id !== undefined) this.#onSecret(id);
-    this.#update();
+    this.#changed();
   }
 
   set protocolVersion(version: string) {
     this.#protocolVersion = version;
-    this.#update();
+    this.#changed();
   }
 
   /** Of every request. */
   get all(): Fields {
+    this.#all ??= this.#fields();
     return this.#all;
   }
 
   get post(): Fields {
+    this.#post ??= { ...POST_FIELDS, ...this.#fields() };
     return this.#post;
   }
 
   /** Of a GET for a stream, which nothing else can answer. */
   stream(lastEventId?: string): Fields {
-    const fields = { ...this.#all, accept: STREAM_TYPE };
+    const fields = { ...this.all, accept: STREAM_TYPE };
     return lastEventId === undefined ? fields : { ...fields, 'last-event-id': lastEventId };
   }
 
   readCookies(response: HttpResponse): void {
     if (!this.#cookies.read(response)) return;
     for (const value of this.#cookies.values()) this.#onSecret(value);
-    this.#update();
+    this.#changed();
   }
 
-  #update(): void {
+  #changed(): void {
+    this.#all = undefined;
+    this.#post = undefined;
+  }
+
+  #fields(): Fields {
     const cookie = this.#cookies.header(this.#configured.cookie);
     const all: Fields = { ...this.#configured };
     if (cookie !== undefined) all.cookie = cookie;
     if (this.#session !== undefined) all['mcp-session-id'] = this.#session;
     if (this.#protocolVersion !== undefined) all['mcp-protocol-version'] = this.#protocolVersion;
-    this.#all = all;
-    this.#post = { ...POST_FIELDS, ...all };
+    return all;
   }
 }
