@@ -1,6 +1,6 @@
 import type { CallObservation } from '../calls/call-observer.js';
 import { RunningCall } from '../calls/running-call.js';
-import { wait } from '../core/abort.js';
+import { abortable, wait } from '../core/abort.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { Deadline } from '../core/deadline.js';
 import { ConnectionError, McpFleetError, TimeoutError } from '../core/errors.js';
@@ -85,6 +85,8 @@ export interface KnownList<Kind extends ListKind = ListKind> {
   readonly readAt: number;
   /** How long it is known, where the server says less than is configured. Milliseconds. */
   readonly ttlMs: number | undefined;
+  /** It is for the one who asked: requests are of several users, and the server says that others may see another one. */
+  readonly isPersonal: boolean;
 }
 
 interface Shelf {
@@ -110,6 +112,8 @@ export class Catalog {
   readonly #options: CatalogOptions;
   readonly #shelves = new Map<ListKind, Shelf>();
   readonly #settling = new Map<CatalogKind, Settling>();
+  /** Lists that have changed and were not read since. */
+  readonly #due = new Set<ListKind>();
   readonly #closing = new Stop();
 
   constructor(options: CatalogOptions) {
@@ -144,7 +148,11 @@ export class Catalog {
     const loading = shelf.loading.run(() => this.#load(kind, shelf, timeoutMs, observation), signal);
     const { reading } = shelf;
     try {
-      return (await loading) as KnownList<Kind>;
+      const list = (await loading) as KnownList<Kind>;
+      const isOfAnother = list.isPersonal && reading === before;
+      if (!isOfAnother) return list;
+      const own = this.#load(kind, this.#shelf(kind), timeoutMs, observation);
+      return (await abortable(own, signal)) as KnownList<Kind>;
     } catch (error) {
       if (error === signal.reason) throw this.#options.lateBy?.(error) ?? error;
       // The time of those who came first is not that of whoever joined them.
@@ -176,6 +184,7 @@ export class Catalog {
     const wanted = LISTS_OF[kind].filter((list) => this.#shelf(list).seen !== undefined);
     this.forget(LISTS_OF[kind]);
     if (wanted.length === 0) return;
+    for (const list of wanted) this.#due.add(list);
     const settling = this.#settling.get(kind) ?? {
       flight: new SingleFlight(),
       delayMs: CHANGE_SETTLES_MS,
@@ -219,15 +228,18 @@ export class Catalog {
     const deadline = new Deadline({ timeoutMs, signal: this.#closing });
     try {
       shelf.reading = new RunningCall(deadline, observation);
-      const { byKey, truncated, ttlMs } = await this.#pages(kind, shelf.reading, timeoutMs * TIME_FOR_ANSWER);
+      const spareMs = timeoutMs * TIME_FOR_ANSWER;
+      const { byKey, truncated, ttlMs, isPersonal } = await this.#pages(kind, shelf.reading, spareMs);
       if (kind === 'tools') {
         for (const name of byKey.keys()) if (!this.#options.isAllowed(name)) byKey.delete(name);
       }
       const entries = [...byKey.values()];
-      const list: KnownList = { entries, byKey, truncated, ttlMs, readAt: performance.now() };
+      const list: KnownList = { entries, byKey, truncated, ttlMs, isPersonal, readAt: performance.now() };
       const { seen } = shelf;
       shelf.seen = shelf.known = list;
-      if (seen !== undefined && this.#shelves.get(kind) === shelf) this.#tell(kind, seen, list);
+      if (seen === undefined || this.#shelves.get(kind) !== shelf) return list;
+      // That two users see two lists is no change.
+      if (this.#due.delete(kind) || !isPersonal) this.#tell(kind, seen, list);
       return list;
     } finally {
       deadline[Symbol.dispose]();
@@ -239,8 +251,8 @@ export class Catalog {
     kind: ListKind,
     call: RunningCall,
     spareMs: number,
-  ): Promise<Pick<Reading, 'byKey' | 'truncated' | 'ttlMs'>> {
-    const reading = new Reading(kind, this.#options.isShared());
+  ): Promise<Pick<Reading, 'byKey' | 'truncated' | 'ttlMs' | 'isPersonal'>> {
+    const reading = new Reading(kind, () => this.#options.isShared());
     let cursor: string | undefined;
     do {
       let page: ListPage<Entry>;
@@ -290,8 +302,10 @@ class Reading {
   truncated: McpFleetError | undefined;
   /** The least that the server says of a page. */
   ttlMs: number | undefined;
+  isPersonal = false;
   readonly #kind: ListKind;
-  readonly #isShared: boolean;
+  /** To be asked when a page is there: the first request may bring the first token. */
+  readonly #isShared: () => boolean;
   readonly #cursors = new Set<unknown>();
   readonly #leftOut = { count: 0, first: [] as string[] };
   #twice = 0;
@@ -300,13 +314,14 @@ class Reading {
   #pages = 0;
   #emptyPages = 0;
 
-  constructor(kind: ListKind, isShared: boolean) {
+  constructor(kind: ListKind, isShared: () => boolean) {
     this.#kind = kind;
     this.#isShared = isShared;
   }
 
   add(page: ListPage<Entry>): void {
-    const ttlMs = page.isPrivate && !this.#isShared ? 0 : page.ttlMs;
+    if (page.isPrivate && !this.#isShared()) this.isPersonal = true;
+    const ttlMs = this.isPersonal ? 0 : page.ttlMs;
     if (ttlMs !== undefined) this.ttlMs = Math.min(ttlMs, this.ttlMs ?? ttlMs);
     const before = this.byKey.size;
     this.#leftOut.count += page.rejected.count;

@@ -19,10 +19,15 @@ type Page = {
   entries: readonly object[];
   nextCursor?: string | undefined;
   rejected?: { count: number; first: readonly string[] };
+  ttlMs?: number;
+  isPrivate?: boolean;
 };
 
 /** A catalog of what `read` answers. */
-function catalog(read: (cursor: string | undefined, kind: string) => Page | Promise<Page>) {
+function catalog(
+  read: (cursor: string | undefined, kind: string) => Page | Promise<Page>,
+  isShared: () => boolean = () => true,
+) {
   const asked: (string | undefined)[] = [];
   const changes: CatalogChange[] = [];
   const errors: unknown[] = [];
@@ -30,7 +35,7 @@ function catalog(read: (cursor: string | undefined, kind: string) => Page | Prom
     timeoutMs: 1_000,
     ttlMs: LIST_TTL_MS,
     isAllowed: () => true,
-    isShared: () => true,
+    isShared,
     page: (async (kind: string, cursor: string | undefined, call: RunningCall) => {
       asked.push(cursor);
       const page = await abortable(Promise.resolve(read(cursor, kind)), call.signal);
@@ -417,6 +422,60 @@ describe('a change', () => {
     now = tools('a', 'b');
     await names({ fresh: true });
     expect(changes).toEqual([{ kind: 'tools', added: ['b'], removed: [], changed: [] }]);
+  });
+});
+
+describe('a private list, where requests are of several users', () => {
+  const several = () => false;
+  const one = (...names: string[]): Page => ({ entries: tools(...names), ttlMs: 60_000, isPrivate: true });
+
+  test('is for the one who asked, and for nobody who came meanwhile', async () => {
+    const begun = gate();
+    let reads = 0;
+    const { names, asked } = catalog(async () => {
+      const read = reads++;
+      if (read === 0) await begun.passed;
+      return one(`of-reading-${read}`);
+    }, several);
+    const both = [names(), names()];
+    begun.open();
+    expect(await Promise.all(both)).toEqual([['of-reading-0'], ['of-reading-1']]);
+    expect(await names()).toEqual(['of-reading-2']);
+    expect(asked).toHaveLength(3);
+  });
+
+  test('is found out with its first page, which may have brought the first token', async () => {
+    let isShared = true;
+    const { names, asked } = catalog(
+      () => {
+        isShared = false;
+        return one('a');
+      },
+      () => isShared,
+    );
+    await names();
+    await names();
+    expect(asked).toHaveLength(2);
+  });
+
+  test('that differs from that of another user has not changed', async () => {
+    let user = 'ann';
+    const { names, made, changes } = catalog(() => one(user), several);
+    await names();
+    user = 'ben';
+    await names();
+    expect(changes).toEqual([]);
+    user = 'cleo';
+    made.changed('tools');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(changes).toEqual([{ kind: 'tools', added: ['cleo'], removed: ['ben'], changed: [] }]);
+  });
+
+  test('is kept where all requests are of one user', async () => {
+    const { names, asked } = catalog(() => one('a'));
+    await names();
+    await names();
+    expect(asked).toHaveLength(1);
   });
 });
 
