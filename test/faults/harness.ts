@@ -86,8 +86,19 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: parallel }, worker));
 }
 
+/** What is garbage by then is collected when Node sees fit: of so many times, the least shows what is needed. */
+const MEMORY_ATTEMPTS = 3;
+
+/** Fails when `work` takes more memory than that, each time. */
+export async function withinMemory(mostBytes: number, work: () => Promise<unknown>): Promise<void> {
+  const peaks: number[] = [];
+  do peaks.push(await peakMemory(work));
+  while (Math.min(...peaks) >= mostBytes && peaks.length < MEMORY_ATTEMPTS);
+  expect(Math.min(...peaks)).toBeLessThan(mostBytes);
+}
+
 /** By how many bytes the memory of this process grows at most while `work` runs. */
-export async function peakMemory(work: () => Promise<unknown>): Promise<number> {
+async function peakMemory(work: () => Promise<unknown>): Promise<number> {
   const before = process.memoryUsage.rss();
   let most = 0;
   const watch = setInterval(() => {
