@@ -24,7 +24,8 @@ interface Gathered {
  */
 export class ErrorReports {
   readonly #emit: (report: ErrorReport) => void;
-  readonly #kinds = new Map<string, Gathered>();
+  /** Most servers never have any. */
+  #kinds: Map<string, Gathered> | undefined;
 
   constructor(emit: (report: ErrorReport) => void) {
     this.#emit = emit;
@@ -32,7 +33,7 @@ export class ErrorReports {
 
   report(report: ErrorReport): void {
     const kind = `${report.during} ${report.error.code}`;
-    const gathered = this.#kinds.get(kind) ?? this.#begin(kind, report);
+    const gathered = this.#kinds?.get(kind) ?? this.#begin(kind, report);
     gathered.count++;
     gathered.last = report;
     if (gathered.count <= MOST_EACH) this.#emit(report);
@@ -40,10 +41,11 @@ export class ErrorReports {
 
   /** What was counted so far is told; nothing is gathered any more. */
   close(): void {
-    for (const kind of [...this.#kinds.keys()]) this.#end(kind);
+    for (const kind of [...(this.#kinds?.keys() ?? [])]) this.#end(kind);
   }
 
   #begin(kind: string, last: ErrorReport): Gathered {
+    this.#kinds ??= new Map();
     if (this.#kinds.size >= MOST_KINDS) this.#end(this.#kinds.keys().next().value as string);
     const timer = setTimeout(() => this.#end(kind), WINDOW_MS).unref();
     const gathered: Gathered = { count: 0, last, timer };
@@ -52,9 +54,9 @@ export class ErrorReports {
   }
 
   #end(kind: string): void {
-    const gathered = this.#kinds.get(kind);
+    const gathered = this.#kinds?.get(kind);
     if (gathered === undefined) return;
-    this.#kinds.delete(kind);
+    this.#kinds?.delete(kind);
     clearTimeout(gathered.timer);
     const more = gathered.count - MOST_EACH;
     if (more > 0) this.#emit({ during: gathered.last.during, error: summary(gathered.last.error, more) });

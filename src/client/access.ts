@@ -42,7 +42,7 @@ export class ServerAccess {
   readonly #http: HttpPath;
   readonly #fetch: HttpFetch;
   /** What attempts to connect have left behind, and is being ended. */
-  readonly #endings = new Set<Promise<void>>();
+  #endings: Set<Promise<void>> | undefined;
   readonly #guard: AddressGuard | undefined;
   readonly #learned: LearnedEra = {};
 
@@ -106,15 +106,16 @@ export class ServerAccess {
       onSecret: (secret) => this.secrets.passing(secret),
       stderr: this.stderr,
       onEnding: (ending) => {
+        this.#endings ??= new Set();
         this.#endings.add(ending);
-        void ending.finally(() => this.#endings.delete(ending));
+        void ending.finally(() => this.#endings?.delete(ending));
       },
     });
   }
 
   async close(): Promise<void> {
     this.tokens?.close();
-    await Promise.allSettled(this.#endings);
+    await Promise.allSettled(this.#endings ?? []);
     await this.#http.close();
   }
 }

@@ -111,9 +111,9 @@ interface Settling {
 export class Catalog {
   readonly #options: CatalogOptions;
   readonly #shelves = new Map<ListKind, Shelf>();
-  readonly #settling = new Map<CatalogKind, Settling>();
+  #settling: Map<CatalogKind, Settling> | undefined;
   /** Lists that have changed and were not read since. */
-  readonly #due = new Set<ListKind>();
+  #due: Set<ListKind> | undefined;
   readonly #closing = new Stop();
 
   constructor(options: CatalogOptions) {
@@ -184,7 +184,9 @@ export class Catalog {
     const wanted = LISTS_OF[kind].filter((list) => this.#shelf(list).seen !== undefined);
     this.forget(LISTS_OF[kind]);
     if (wanted.length === 0) return;
+    this.#due ??= new Set();
     for (const list of wanted) this.#due.add(list);
+    this.#settling ??= new Map();
     const settling = this.#settling.get(kind) ?? {
       flight: new SingleFlight(),
       delayMs: CHANGE_SETTLES_MS,
@@ -239,7 +241,7 @@ export class Catalog {
       shelf.seen = shelf.known = list;
       if (seen === undefined || this.#shelves.get(kind) !== shelf) return list;
       // That two users see two lists is no change.
-      if (this.#due.delete(kind) || !isPersonal) this.#tell(kind, seen, list);
+      if (this.#due?.delete(kind) || !isPersonal) this.#tell(kind, seen, list);
       return list;
     } finally {
       deadline[Symbol.dispose]();

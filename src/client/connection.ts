@@ -68,7 +68,7 @@ export class Connection {
   #state: State = { status: 'idle' };
   #since = Date.now();
   #failures = 0;
-  readonly #waiters = new Set<Waiter>();
+  #waiters: Set<Waiter> | undefined;
   #lastSession: Session | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -143,7 +143,7 @@ export class Connection {
 
   /** Those who wait for the server are told that it is not worth while. */
   dismissWaiters(error: McpFleetError): void {
-    for (const { reject } of this.#waiters) reject(error);
+    for (const { reject } of this.#waiters ?? []) reject(error);
   }
 
   /** A health check failed; after too many in a row the session is given up. */
@@ -198,7 +198,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const leave = () => {
-        this.#waiters.delete(waiter);
+        this.#waiters?.delete(waiter);
         signal.removeEventListener('abort', aborted);
       };
       const waiter: Waiter = {
@@ -214,6 +214,7 @@ export class Connection {
       };
       const aborted = () => waiter.reject(signal.reason);
       signal.addEventListener('abort', aborted, { once: true });
+      this.#waiters ??= new Set();
       this.#waiters.add(waiter);
     });
   }
@@ -246,7 +247,7 @@ export class Connection {
       this.#lastSession = session;
       this.#enter({ status: 'ready', session, since: performance.now() });
       this.#options.onAttempt(undefined);
-      for (const { resolve } of this.#waiters) resolve(session);
+      for (const { resolve } of this.#waiters ?? []) resolve(session);
       return session;
     } catch (error) {
       const reason =
@@ -273,7 +274,7 @@ export class Connection {
     if (this.#state.status === 'closed') return;
     if (error.retryable) {
       this.#retryLater(error);
-      for (const { persistent, reject } of this.#waiters) if (!persistent) reject(error);
+      for (const { persistent, reject } of this.#waiters ?? []) if (!persistent) reject(error);
     } else {
       this.#enter({ status: 'failed', error, until: performance.now() + FAILED_FOR_MS });
       this.dismissWaiters(error);

@@ -16,6 +16,8 @@ export const HEALTH_DEFAULTS = {
 } as const satisfies HealthCheckOptions;
 
 const INTERVAL_SPREAD = 0.2;
+/** Timers of the same length are one list to Node: those of a thousand servers are few. */
+const STEP_MS = 100;
 
 export interface HealthCheckHooks<Session> {
   session(): Session | undefined;
@@ -81,6 +83,8 @@ export class HealthCheck<Session> {
 
   #schedule(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#check(), spread(ms, INTERVAL_SPREAD)).unref();
+    const afterMs = spread(ms, INTERVAL_SPREAD);
+    const roundedMs = afterMs < STEP_MS ? afterMs : Math.round(afterMs / STEP_MS) * STEP_MS;
+    this.#timer = setTimeout(() => void this.#check(), roundedMs).unref();
   }
 }

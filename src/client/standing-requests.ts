@@ -13,15 +13,16 @@ type Renewal = (options: SessionRequestOptions) => Promise<unknown>;
 
 /** What a caller asked for once and expects to hold: each new session is told again. */
 export class StandingRequests {
-  readonly #subscriptions = new Set<string>();
+  #subscriptions: Set<string> | undefined;
   #logLevel: LoggingLevel | undefined;
 
   subscribed(uri: string): void {
+    this.#subscriptions ??= new Set();
     this.#subscriptions.add(uri);
   }
 
   unsubscribed(uri: string): void {
-    this.#subscriptions.delete(uri);
+    this.#subscriptions?.delete(uri);
   }
 
   logLevel(level: LoggingLevel): void {
@@ -30,7 +31,7 @@ export class StandingRequests {
 
   async renew(session: Session, signal: StopSignal, onError: (error: unknown) => void): Promise<void> {
     const level = this.#logLevel;
-    const requests: Renewal[] = [...this.#subscriptions].map(
+    const requests: Renewal[] = [...(this.#subscriptions ?? [])].map(
       (uri) => (bounded) => session.request('resources/subscribe', { uri }, bounded),
     );
     if (level !== undefined)

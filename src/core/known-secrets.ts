@@ -21,7 +21,7 @@ export class KnownSecrets {
   readonly #lasting = new Set<string>();
   /** In the order of their last use. */
   readonly #passing = new Set<string>();
-  readonly #index = new FormIndex();
+  #index: FormIndex | undefined;
   readonly #mostPassing: number;
   #latest: string | undefined;
 
@@ -54,8 +54,7 @@ export class KnownSecrets {
 
   /** Characters of the longest form of a secret: a text must be looked at so far beyond the place where it is cut. */
   get longestForm(): number {
-    this.#compile();
-    return this.#index.longest;
+    return this.#compiled.longest;
   }
 
   /**
@@ -65,10 +64,9 @@ export class KnownSecrets {
    */
   redact(text: string, start = 0, end = text.length): string {
     if (this.#lasting.size + this.#passing.size === 0) return text.slice(start, end);
-    this.#compile();
     let shown = '';
     let at = start;
-    for (const found of this.#index.occurrencesIn(text)) {
+    for (const found of this.#compiled.occurrencesIn(text)) {
       if (found.end <= start || found.start >= end) continue;
       shown += text.slice(at, Math.max(at, found.start)) + REDACTED;
       at = found.end;
@@ -76,8 +74,10 @@ export class KnownSecrets {
     return shown + text.slice(at, Math.max(at, end));
   }
 
-  #compile(): void {
+  get #compiled(): FormIndex {
+    this.#index ??= new FormIndex();
     this.#index.update([this.#lasting, this.#passing]);
+    return this.#index;
   }
 }
 

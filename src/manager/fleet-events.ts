@@ -9,7 +9,7 @@ type EventName = keyof McpManagerEvents;
 /** What is passed on of one client: the events of `names` that somebody listens to. */
 interface Following {
   readonly names: readonly EventName[] | undefined;
-  readonly stops: Map<EventName, Unsubscribe>;
+  stops: Map<EventName, Unsubscribe> | undefined;
 }
 
 /**
@@ -49,13 +49,13 @@ export class FleetEvents {
   /** Passes on the events of `client` from now on, all or those of `names`. */
   follow(client: McpClient, names?: readonly EventName[]): void {
     this.unfollow(client);
-    const following: Following = { names, stops: new Map() };
+    const following: Following = { names, stops: undefined };
     this.#clients.set(client, following);
     for (const name of this.#wanted) this.#listen(client, following, name);
   }
 
   unfollow(client: McpClient): void {
-    for (const stop of this.#clients.get(client)?.stops.values() ?? []) stop();
+    for (const stop of this.#clients.get(client)?.stops?.values() ?? []) stop();
     this.#clients.delete(client);
   }
 
@@ -64,14 +64,15 @@ export class FleetEvents {
     else this.#wanted.delete(name);
     for (const [client, following] of this.#clients) {
       if (wanted) this.#listen(client, following, name);
-      else following.stops.get(name)?.();
+      else following.stops?.get(name)?.();
     }
   }
 
-  #listen(client: McpClient, { names, stops }: Following, name: EventName): void {
+  #listen(client: McpClient, following: Following, name: EventName): void {
     // The manager's own; no client has it.
-    if (name === 'servers' || names?.includes(name) === false) return;
+    if (name === 'servers' || following.names?.includes(name) === false) return;
     const pass = (event: McpClientEvents[typeof name]) => this.#emitter.emit(name, event);
-    stops.set(name, client.on(name, pass));
+    following.stops ??= new Map();
+    following.stops.set(name, client.on(name, pass));
   }
 }

@@ -69,7 +69,7 @@ class Routes {
   readonly #options: HttpClientOptions;
   readonly #direct: Route;
   readonly #byOrigin = new Map<string, Route>();
-  readonly #byProxy = new Map<string, Route>();
+  #byProxy: Map<string, Route> | undefined;
 
   constructor(options: HttpClientOptions) {
     const { connectTimeoutMs, guard } = options;
@@ -93,7 +93,7 @@ class Routes {
   }
 
   async close(): Promise<void> {
-    const dispatchers = [this.#direct, ...this.#byProxy.values()].map(({ dispatcher }) =>
+    const dispatchers = [this.#direct, ...(this.#byProxy?.values() ?? [])].map(({ dispatcher }) =>
       dispatcher.destroy(),
     );
     await Promise.all(dispatchers);
@@ -107,6 +107,7 @@ class Routes {
     const proxyTunnel = url.protocol === 'https:';
     const key = `${proxy.href} ${proxyTunnel}`;
     const timeout = this.#options.connectTimeoutMs;
+    this.#byProxy ??= new Map();
     const route = this.#byProxy.get(key) ?? {
       dispatcher: new ProxyAgent({
         uri: proxy.href,

@@ -19,13 +19,13 @@ type Fields = Readonly<Record<string, string>>;
  */
 export class HeaderFields {
   /** Of the tools that want any. */
-  readonly #wanted = new Map<string, readonly ParameterHeader[]>();
+  #wanted: Map<string, readonly ParameterHeader[]> | undefined;
 
   of(method: string, params: Params): Fields | undefined {
     switch (method) {
       case 'tools/call': {
         const name = String(params.name);
-        const wanted = this.#wanted.get(name);
+        const wanted = this.#wanted?.get(name);
         const fields = { 'mcp-name': headerText(name) };
         if (wanted === undefined) return fields;
         return { ...fields, ...parameterFields(wanted, params.arguments as Params | undefined) };
@@ -52,13 +52,17 @@ export class HeaderFields {
         faults.push(`${JSON.stringify(name.slice(0, 100))}: ${headers}`);
         return false;
       }
-      if (headers.length > 0) this.#wanted.set(name, headers);
-      else this.#wanted.delete(name);
+      if (headers.length > 0) this.#want(name, headers);
+      else this.#wanted?.delete(name);
       return true;
     });
     if (faults.length === 0) return page;
     const { count, first } = page.rejected;
     const rejected = { count: count + faults.length, first: [...first, ...faults].slice(0, MAX_NAMED) };
     return { ...page, entries, rejected };
+  }
+  #want(name: string, headers: readonly ParameterHeader[]): void {
+    this.#wanted ??= new Map();
+    this.#wanted.set(name, headers);
   }
 }

@@ -9,7 +9,8 @@ const MAX_CHARACTERS = 4_096;
  * They go back to the origin of that session and nowhere else, and end with it.
  */
 export class Cookies {
-  readonly #cookies = new Map<string, string>();
+  /** Most servers set none. */
+  #cookies: Map<string, string> | undefined;
 
   /** Takes note of what a response sets. @returns whether the cookies to send have changed */
   read(response: HttpResponse): boolean {
@@ -22,13 +23,13 @@ export class Cookies {
 
   /** The `Cookie` field, behind the cookies that are configured. */
   header(configured: string | undefined): string | undefined {
-    const own = [...this.#cookies].map(([name, value]) => `${name}=${value}`);
+    const own = [...(this.#cookies ?? [])].map(([name, value]) => `${name}=${value}`);
     const all = configured === undefined ? own : [configured, ...own];
     return all.length === 0 ? undefined : all.join('; ');
   }
 
   values(): Iterable<string> {
-    return this.#cookies.values();
+    return this.#cookies?.values() ?? [];
   }
 
   #set(field: string): boolean {
@@ -37,6 +38,7 @@ export class Cookies {
     const name = pair.slice(0, equals).trim();
     const value = pair.slice(equals + 1).trim();
     if (equals < 1 || name === '' || !/^[\x20-\x7e]*$/.test(name + value)) return false;
+    this.#cookies ??= new Map();
     if (isExpired(attributes)) return this.#cookies.delete(name);
     if (this.#cookies.get(name) === value) return false;
     if (this.#cookies.size >= MAX_COOKIES && !this.#cookies.has(name)) return false;

@@ -15,3 +15,8 @@ export function answers(message: Incoming, id: RequestId): boolean {
 export function mediaType(response: HttpResponse): string {
   return (response.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
+
+/** Where a response came from, after redirects. @param asked where the request went */
+export function endpointOf({ url }: HttpResponse, asked: URL): URL {
+  return url === '' || url === asked.href ? asked : new URL(url);
+}

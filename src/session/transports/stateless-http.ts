@@ -11,7 +11,7 @@ import { Exchanges } from './exchanges.js';
 import { answerIn, HttpAnswers } from './http-answers.js';
 import { HttpHeaders } from './http-headers.js';
 import { errorOfRefusal, readRefusal } from './http-refusal.js';
-import { isRequest } from './messages.js';
+import { endpointOf, isRequest } from './messages.js';
 import type { HttpTransportOptions } from './streamable-http.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
 
@@ -82,7 +82,7 @@ export class StatelessHttpTransport implements JsonRpcTransport {
   async #exchange(message: JSONRPCRequest, fields: SendContext['headers'], control: Control): Promise<void> {
     const response = await this.#post(message, fields, control).catch((error) => this.#unreachable(error));
     if (!response.ok) return this.#refused(message, response, control.signal);
-    if (message.method === 'server/discover' && response.url !== '') this.#endpoint = new URL(response.url);
+    if (message.method === 'server/discover') this.#endpoint = endpointOf(response, this.#endpoint);
     if (!(await this.#answers.isStream(response))) return this.#answers.readJson(message.id, response);
     const broken = await this.#answers.readAnswer(message.id, response, {});
     if (broken === undefined) return;

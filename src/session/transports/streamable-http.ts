@@ -11,7 +11,7 @@ import { Exchanges } from './exchanges.js';
 import { answerIn, HttpAnswers } from './http-answers.js';
 import { HttpHeaders } from './http-headers.js';
 import { errorOfRefusal, readRefusal } from './http-refusal.js';
-import { isRequest, mediaType } from './messages.js';
+import { endpointOf, isRequest, mediaType } from './messages.js';
 import { ServerStream } from './server-stream.js';
 import { SessionProof } from './session-proof.js';
 import type { JsonRpcTransport, SendContext, TransportSink } from './transport.js';
@@ -171,7 +171,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
   #adopt(response: HttpResponse): void {
     const session = response.headers.get('mcp-session-id') ?? '';
     this.#headers.session = session === '' ? undefined : session;
-    if (response.url !== '') this.#endpoint = new URL(response.url);
+    this.#endpoint = endpointOf(response, this.#endpoint);
   }
 
   async #answer(request: JSONRPCRequest, response: HttpResponse, control: Control): Promise<void> {

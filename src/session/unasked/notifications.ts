@@ -17,7 +17,7 @@ const MAX_PER_SECOND = 200;
 /** What a server tells by itself, and how much of it is heard. */
 export class Notifications {
   readonly #observer: SessionObserver;
-  readonly #rate = new Rate(MAX_BURST, MAX_PER_SECOND);
+  #rate: Rate | undefined;
   #dropped = false;
 
   constructor(observer: SessionObserver) {
@@ -38,6 +38,7 @@ export class Notifications {
   }
 
   #metered(tell: () => void): void {
+    this.#rate ??= new Rate(MAX_BURST, MAX_PER_SECOND);
     if (this.#rate.take()) tell();
     else this.#drop();
   }

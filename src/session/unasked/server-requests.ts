@@ -48,7 +48,7 @@ export interface ServerRequestsOptions {
 /** Answers what one server asks: pings, and what there are handlers for. */
 export class ServerRequests {
   readonly #options: ServerRequestsOptions;
-  readonly #rate = new Rate(MAX_BURST, MAX_PER_SECOND);
+  #rate: Rate | undefined;
   #underWay = 0;
 
   constructor(options: ServerRequestsOptions) {
@@ -88,6 +88,7 @@ export class ServerRequests {
   ): Promise<Result> {
     const { server, observer } = this.#options;
     if (this.#underWay >= MAX_PARALLEL) throw failure(INTERNAL_ERROR, 'Too many requests at the same time');
+    this.#rate ??= new Rate(MAX_BURST, MAX_PER_SECOND);
     if (isMetered && !this.#rate.take()) throw failure(INTERNAL_ERROR, 'Too many requests; ask again later');
     this.#underWay++;
     try {
