@@ -55,7 +55,7 @@ export async function openOver(
     onRequest: (method, params, aborted) =>
       stateless === undefined ? requests.answer(method, params, aborted) : undefined,
     onNotification: (method, params) => {
-      if (stateless?.acknowledged(method, params) !== true) notifications.received(method, params);
+      if (stateless?.concerns(method, params) !== true) notifications.received(method, params);
     },
   });
   const begin = async (era: Era, limit: StopSignal): Promise<{ session: Session; era: Era }> => {

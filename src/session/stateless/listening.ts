@@ -82,25 +82,32 @@ export class Listening {
       });
     } catch (error) {
       this.#uris.delete(uri);
+      this.#endUnwanted();
       throw error;
     }
   }
 
   async unsubscribe(uri: string, signal: StopSignal): Promise<void> {
     if (!this.#uris.delete(uri)) return;
-    if (this.#uris.size > 0 || this.#lists.size > 0) await abortable(this.#replace(), signal);
-    else this.#end(this.#stream);
+    if (this.#isWanted) await abortable(this.#replace(), signal);
+    else this.#endUnwanted();
   }
 
   /** @returns whether it is the acknowledgement of a stream */
-  acknowledged(method: string, { _meta: meta, notifications }: Params): boolean {
+  acknowledged(method: string, params: Params): boolean {
     if (method !== 'notifications/subscriptions/acknowledged') return false;
-    const id = isRecord(meta) ? meta[SUBSCRIPTION_ID_KEY] : undefined;
-    const isText = typeof id === 'string' || typeof id === 'number';
+    const { notifications } = params;
     const stream = this.#opening;
-    if (stream !== undefined && isText && `${id}` === `${stream.id}`)
+    if (stream !== undefined && isOf(stream.id, params)) {
+      this.#replaced = this.#stream?.id;
       stream.resolve(isRecord(notifications) ? notifications : {});
+    }
     return true;
+  }
+
+  /** Whether a notification is of a stream that another one has taken the place of, which brings it, too. */
+  isRepeated(params: Params): boolean {
+    return this.#replaced !== undefined && isOf(this.#replaced, params);
   }
 
   close(reason: unknown): void {
@@ -115,6 +122,12 @@ export class Listening {
   /** The stream that is to take the place of the one there is. */
   #opening: Stream | undefined;
   #next: Promise<Params> | undefined;
+  /** Id of the latest stream that another one took the place of. */
+  #replaced: RequestId | undefined;
+
+  get #isWanted(): boolean {
+    return this.#lists.size > 0 || this.#uris.size > 0;
+  }
 
   /** What is wanted in one go is one stream. */
   #replace(): Promise<Params> {
@@ -143,6 +156,7 @@ export class Listening {
     const before = this.#stream;
     this.#stream = stream;
     this.#end(before);
+    this.#endUnwanted();
     return filter;
   }
 
@@ -201,9 +215,8 @@ export class Listening {
     if (wasOpening) this.#opening = undefined;
     if (this.#stream === stream) this.#stream = undefined;
     // Another one has taken its place, or nobody wants it any more.
-    const isWanted = this.#lists.size > 0 || this.#uris.size > 0;
-    if (this.#closing.aborted || !isWanted || this.#stream !== undefined || this.#opening !== undefined)
-      return;
+    if (this.#closing.aborted || !this.#isWanted) return;
+    if (this.#stream !== undefined || this.#opening !== undefined) return;
     if (stream.acknowledged === undefined && thrown instanceof RemoteError) {
       this.#isRefused = true;
       this.#lists.clear();
@@ -233,9 +246,20 @@ export class Listening {
     for (const uri of this.#uris) observer.resourceUpdated(uri);
   }
 
+  #endUnwanted(): void {
+    if (!this.#isWanted) this.#end(this.#stream);
+  }
+
   #end(stream: Stream | undefined): void {
     stream?.stop.abort(new McpFleetError('ABORTED', 'The stream is not wanted any more'));
   }
+}
+
+/** Whether a notification says that it is of that subscription. */
+function isOf(id: RequestId | undefined, { _meta: meta }: Params): boolean {
+  const given = isRecord(meta) ? meta[SUBSCRIPTION_ID_KEY] : undefined;
+  const isText = typeof given === 'string' || typeof given === 'number';
+  return isText && `${given}` === `${id}`;
 }
 
 function late(): McpFleetError {

@@ -130,9 +130,13 @@ export class StatelessSession implements Session {
     >;
   }
 
-  /** @returns whether the message was the acknowledgement of a subscription */
-  acknowledged(method: string, params: Params): boolean {
-    return this.#listening?.acknowledged(method, params) ?? false;
+  /** Whether a notification is nothing to tell: the acknowledgement of a stream, or what another stream brings, too. */
+  concerns(method: string, params: Params): boolean {
+    const listening = this.#listening;
+    if (listening === undefined) return false;
+    if (listening.acknowledged(method, params)) return true;
+    // Over HTTP a stream has a connection of its own, which is closed: what is late there is not in order.
+    return this.transport !== 'http' && listening.isRepeated(params);
   }
 
   async close(reason?: McpFleetError): Promise<void> {

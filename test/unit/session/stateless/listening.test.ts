@@ -52,6 +52,42 @@ function listening(acknowledge: (opened: Opened) => object | undefined = ({ filt
   return { made, opened, told, says, open };
 }
 
+describe('a stream that is not wanted any more', () => {
+  const { signal } = new AbortController();
+
+  test('is not left open by a subscription that ended before it was there', async () => {
+    const { made, open } = listening();
+    const subscribing = made.subscribe('file:///a', signal);
+    await made.unsubscribe('file:///a', signal);
+    await subscribing.catch(() => {});
+    await vi.advanceTimersByTimeAsync(0);
+    expect(open()).toEqual([]);
+  });
+
+  test('is not left open by a subscription that the server does not have', async () => {
+    const { made, open } = listening(() => ({}));
+    await expect(made.subscribe('file:///a', signal)).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(open()).toEqual([]);
+  });
+
+  test('says what the one in its place says, too', async () => {
+    const { made } = listening();
+    const by = (id: unknown) => ({ _meta: { 'io.modelcontextprotocol/subscriptionId': id } });
+    await made.subscribe('file:///a', signal);
+    expect(made.isRepeated(by(0))).toBe(false);
+    await made.subscribe('file:///b', signal);
+    expect([by('0'), by(0), by(1), by(7), by(undefined), {}].map((one) => made.isRepeated(one))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+});
+
 describe('what a server tells by itself', () => {
   test('is asked for in one stream, when lists are read together', async () => {
     const { made, opened } = listening();
