@@ -87,7 +87,8 @@ export function readPage<Kind extends ListKind>(kind: Kind, result: unknown): Li
 /** MCP 2026-07-28 "Caching". */
 function cacheHints({ ttlMs, cacheScope }: Params): Pick<ListPage<object>, 'ttlMs' | 'isPrivate'> {
   const told = number(ttlMs);
-  if (typeof told !== 'number') return {};
+  // What is private is so without a time as well; how long it holds is then not said.
+  if (typeof told !== 'number') return cacheScope === 'private' ? { isPrivate: true } : {};
   return { ttlMs: Math.max(0, told), isPrivate: cacheScope !== 'public' };
 }
 

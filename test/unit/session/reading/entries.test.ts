@@ -20,6 +20,27 @@ describe('a page', () => {
     expect(readPage('tools', { tools: [], nextCursor: 2 }).nextCursor).toBe(2);
   });
 
+  test.each([
+    [
+      { ttlMs: 5, cacheScope: 'public' },
+      { ttlMs: 5, isPrivate: false },
+    ],
+    [
+      { ttlMs: '5', cacheScope: 'private' },
+      { ttlMs: 5, isPrivate: true },
+    ],
+    [{ ttlMs: -1 }, { ttlMs: 0, isPrivate: true }],
+    [{ cacheScope: 'private' }, { ttlMs: undefined, isPrivate: true }],
+    [{ cacheScope: 'public' }, { ttlMs: undefined, isPrivate: undefined }],
+    [
+      { ttlMs: null, cacheScope: 7 },
+      { ttlMs: undefined, isPrivate: undefined },
+    ],
+  ])('says how long it holds, and whether for all: %j', (hints, { ttlMs, isPrivate }) => {
+    const page = readPage('tools', { tools: [], ...hints });
+    expect([page.ttlMs, page.isPrivate]).toEqual([ttlMs, isPrivate]);
+  });
+
   test('leaves out what is no entry, counts it and names the first of it', () => {
     const page = readPage('tools', {
       tools: [
