@@ -1,6 +1,6 @@
 import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
 import type { TokenSource } from '../auth/token-source.js';
-import { ConnectionError } from '../core/errors.js';
+import { asFleetError, ConnectionError, RemoteError } from '../core/errors.js';
 import { loaded } from '../core/loaded.js';
 import type { AddressGuard } from '../net/address-guard.js';
 import type { HttpFetch } from '../net/http.js';
@@ -11,6 +11,7 @@ import {
   erasToTry,
   isHttpRefusal,
   type LearnedEra,
+  maySpeak,
   namesOneOf,
   noCommonRevision,
   type Protocol,
@@ -73,8 +74,18 @@ export async function openSession(target: SessionTarget, options: OpenOptions): 
   } catch (error) {
     const theirs = supportedIn(error);
     const ours = eras.flatMap((era) => REVISIONS[era]);
-    throw theirs === undefined || namesOneOf(ours, error) ? error : noCommonRevision(theirs, ours);
+    if (theirs !== undefined && !namesOneOf(ours, error)) throw noCommonRevision(theirs, ours);
+    // An older server knows no word for that.
+    throw protocol === '2026-07-28' && maySpeak('handshake', error) ? pinnedInVain(error) : error;
   }
+}
+
+function pinnedInVain(error: unknown): ConnectionError {
+  const { message, retryable, delivery } = asFleetError(error);
+  const httpStatus =
+    error instanceof ConnectionError || error instanceof RemoteError ? error.httpStatus : undefined;
+  const what = `The server does not answer as one of 2026-07-28, which the option protocol pins: ${message}`;
+  return new ConnectionError('PROTOCOL_ERROR', what, { retryable, delivery, httpStatus, cause: error });
 }
 
 type HttpTarget = Extract<SessionTarget, { oauth: unknown }>;
