@@ -27,6 +27,7 @@ let asked: string[] = [];
 const handlers: ServerDefaults['handlers'] = {
   async elicitation({ message }, { server }) {
     asked.push(`${server}: ${message}`);
+    if (message === 'Why?') return new Promise(() => {});
     return { action: 'accept', content: ANSWERS[message] ?? {} };
   },
 };
@@ -101,6 +102,7 @@ describe.each(names)('%s', (server) => {
       'steps',
       'says',
       'asks',
+      'waits',
       'change',
       'write',
     ]);
@@ -247,6 +249,15 @@ describe.each(names)('%s', (server) => {
     off();
   });
 
+  test('may have run when time is up while the user is asked', async () => {
+    asked = [];
+    await expect(run('waits', {}, { timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      delivery: 'unknown',
+    });
+    expect(asked).toEqual([`${server}: Why?`]);
+  });
+
   test.each([
     ['tools', 'extra'],
     ['resources', 'memo://extra'],
@@ -302,7 +313,7 @@ test('what the newer revision wants is sent where it is spoken, and nowhere else
     'mcp-param-floor': '3',
   });
   expect(newer.requests.filter(({ headers }) => headers['mcp-session-id'] !== undefined)).toEqual([]);
-  expect([newer, pinned, older].map((server) => server.count('ping'))).toEqual([0, 0, 2]);
+  expect([newer, pinned, older].map((server) => server.count('ping') > 0)).toEqual([false, false, true]);
   const headers = call(older)?.headers ?? {};
   expect(Object.keys(headers).filter((name) => name.startsWith('mcp-'))).toEqual([
     'mcp-session-id',

@@ -31,6 +31,7 @@ function texts(...names: string[]): Tool['inputSchema'] {
  * | `steps` | | tells its progress three times |
  * | `says` | | logs a line of each of three levels |
  * | `asks` | | asks the user twice, answers what both said |
+ * | `waits` | | asks the user, who thinks it over for ever |
  * | `change` | `list` | adds an entry to the list, or takes it away |
  * | `write` | `text` | replaces the note |
  */
@@ -88,6 +89,10 @@ export const TOOLS: readonly ProgramTool[] = [
     if (who === undefined) return text('Nobody');
     const where = await ask('Where?', ['city', 'street']);
     return text(`${who.name} lives at ${where?.street} in ${where?.city}`);
+  }),
+  tool('waits', async (_args, { ask }) => {
+    await ask('Why?', ['reason']);
+    return text('never');
   }),
   tool(
     'change',
