@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { McpWebSocketServer } from '../fixtures/web-socket-server.js';
 import { stdioProgram, webSocketProgram } from '../servers/connections.js';
 import { type HttpProgram, httpProgram } from '../servers/http.js';
-import { CITY_TEMPLATE, NOTE } from '../servers/program.js';
+import { ASKED_CITY, CITY_TEMPLATE, NOTE } from '../servers/program.js';
 
 /** One program, in one fleet: by server its revision and its transport. */
 const SERVERS = {
@@ -156,10 +156,11 @@ describe.each(names)('%s', (server) => {
     });
   });
 
-  test('reads resources, of templates too', async () => {
+  test('reads resources, of templates too, one of which asks', async () => {
     const read = async (uri: string) => (await manager.readResource({ server, uri })).contents;
     expect(await read(NOTE)).toEqual([{ uri: NOTE, mimeType: 'text/plain', text: 'The first note' }]);
     expect(await read('city://bern')).toMatchObject([{ text: 'The city of bern' }]);
+    expect(await read(ASKED_CITY)).toMatchObject([{ uri: ASKED_CITY, text: 'The city of Bern' }]);
   });
 
   test('tells updates of a resource to who has subscribed, and of no other', async () => {

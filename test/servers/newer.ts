@@ -1,4 +1,9 @@
-import type { CallToolResult, GetPromptResult, Tool } from '@modelcontextprotocol/sdk/types.js';
+import type {
+  CallToolResult,
+  GetPromptResult,
+  ReadResourceResult,
+  Tool,
+} from '@modelcontextprotocol/sdk/types.js';
 import {
   type CacheHint,
   completable,
@@ -19,6 +24,7 @@ import {
   type Program,
   type ProgramList,
   type Running,
+  readCity,
 } from './program.js';
 
 const IDENTITY = { name: 'program', title: 'Program', version: '1.2.3' };
@@ -30,16 +36,23 @@ export interface NewerOptions {
   cacheHints?: CacheHints | undefined;
   /** The connection lives on, and is told of changes. Over HTTP there is a server for each request. @default false */
   isConnection?: boolean;
+  /** It tells nobody when its lists change. @default false */
+  isSilent?: boolean;
 }
 
 /** The program in revision 2026-07-28, by the official package. */
 export function newerServer(
   program: Program,
-  { cacheHints, isConnection = false }: NewerOptions = {},
+  { cacheHints, isConnection = false, isSilent = false }: NewerOptions = {},
 ): McpServer {
   const server = new McpServer(IDENTITY, {
     instructions: 'Be kind.',
-    capabilities: { resources: { subscribe: true, listChanged: true }, logging: {} },
+    capabilities: {
+      tools: { listChanged: !isSilent },
+      resources: { subscribe: true, listChanged: !isSilent },
+      prompts: { listChanged: !isSilent },
+      logging: {},
+    },
     ...(cacheHints && { cacheHints }),
   });
   registerTools(server, program);
@@ -87,9 +100,11 @@ function registerResources(server: McpServer, program: Program): void {
     list: undefined,
     complete: { name: (start) => CITIES.filter((city) => city.startsWith(start)) },
   });
-  server.registerResource('city', template, { title: 'City' }, async ({ href }, { name }) => ({
-    contents: [{ uri: href, mimeType: 'text/plain', text: `The city of ${name}` }],
-  }));
+  server.registerResource('city', template, { title: 'City' }, ({ href }, { name }, context) =>
+    answered(context, async (running) => ({
+      contents: [{ uri: href, mimeType: 'text/plain', text: await readCity(String(name), running) }],
+    })),
+  );
 }
 
 function registerPrompts(server: McpServer, program: Program): void {
@@ -115,7 +130,7 @@ function registerExtras(server: McpServer) {
 }
 
 /** Runs from the start in each round: what was said before is in the state that the client sends back. */
-async function answered<Result extends CallToolResult | GetPromptResult>(
+async function answered<Result extends CallToolResult | GetPromptResult | ReadResourceResult>(
   context: ServerContext,
   run: (running: Running) => Promise<Result>,
 ): Promise<Result | InputRequiredResult> {

@@ -17,7 +17,7 @@ import {
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { CITIES, CITY_TEMPLATE, EXTRA, NOTE, type Program, type Running } from './program.js';
+import { CITIES, CITY_TEMPLATE, EXTRA, NOTE, type Program, type Running, readCity } from './program.js';
 
 const IDENTITY = { name: 'program', title: 'Program', version: '1.2.3' };
 const EXTRA_TOOL = { name: EXTRA, description: 'Comes and goes', inputSchema: { type: 'object' as const } };
@@ -69,8 +69,9 @@ function serveResources(server: Server, program: Program): void {
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
     resourceTemplates: [{ name: 'city', uriTemplate: CITY_TEMPLATE, title: 'City' }],
   }));
-  server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) => {
-    const text = uri === NOTE ? program.note : cityOf(uri);
+  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }, context) => {
+    const [, city] = /^city:\/\/(.+)$/.exec(uri) ?? [];
+    const text = uri === NOTE ? program.note : city && (await readCity(city, running(server, context)));
     if (text === undefined) throw new McpError(ErrorCode.InvalidParams, `Unknown resource: ${uri}`);
     return { contents: [{ uri, mimeType: 'text/plain', text }] };
   });
@@ -129,9 +130,4 @@ function running(server: Server, context: RequestHandlerExtra<ServerRequest, Ser
       return action === 'accept' ? content : undefined;
     },
   };
-}
-
-function cityOf(uri: string): string | undefined {
-  const [, name] = /^city:\/\/(.+)$/.exec(uri) ?? [];
-  return name === undefined ? undefined : `The city of ${name}`;
 }

@@ -43,6 +43,8 @@ export const NOTE = 'memo://note';
 /** Whose variable can be completed to one of {@link CITIES}. */
 export const CITY_TEMPLATE = 'city://{name}';
 export const CITIES: readonly string[] = ['bergen', 'berlin', 'bern', 'rome'];
+/** A city that the user is asked for when it is read. */
+export const ASKED_CITY = 'city://asked';
 /** Name of the tool and the prompt, and of the resource `memo://extra`, that come and go. */
 export const EXTRA = 'extra';
 
@@ -78,4 +80,11 @@ export class Program {
     this.note = text;
     for (const subscriber of this.#subscribers) subscriber.resourceUpdated(NOTE);
   }
+}
+
+/** Text of the resource of a city. */
+export async function readCity(name: string, { ask }: Running): Promise<string> {
+  if (`city://${name}` !== ASKED_CITY) return `The city of ${name}`;
+  const where = await ask('Where?', ['city']);
+  return `The city of ${where?.city}`;
 }
