@@ -28,7 +28,15 @@ export interface Door extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function openDoor(answering: Answering): Promise<Door> {
+export interface DoorOptions {
+  /** How long an idle connection is kept. Milliseconds. @default 5_000 */
+  keepAliveMs?: number;
+}
+
+export async function openDoor(
+  answering: Answering,
+  { keepAliveMs = 5_000 }: DoorOptions = {},
+): Promise<Door> {
   const requests: HttpRequest[] = [];
   let openResponses = 0;
   const server = createServer((request, response) => {
@@ -36,6 +44,7 @@ export async function openDoor(answering: Answering): Promise<Door> {
     response.on('close', () => openResponses--);
     answer(request, response).catch(() => response.destroy());
   });
+  server.keepAliveTimeout = keepAliveMs;
   const loopback = await listenOnLoopback(server);
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,5 +1,5 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
-import { type Answering, type Door, openDoor } from './door.js';
+import { type Answering, type Door, type DoorOptions, openDoor } from './door.js';
 import { type NewerOptions, newerServer } from './newer.js';
 import { olderServer } from './older.js';
 import { Program } from './program.js';
@@ -16,13 +16,16 @@ export interface HttpProgram extends Door {
   readonly program: Program;
 }
 
-export async function httpProgram(speaks: Speaks, options: NewerOptions = {}): Promise<HttpProgram> {
+export async function httpProgram(
+  speaks: Speaks,
+  options: NewerOptions & DoorOptions = {},
+): Promise<HttpProgram> {
   const program = new Program();
   const answering =
     speaks === 'older'
       ? sessionsOf((transport) => olderServer(program).connect(transport))
       : requestsOf(program, speaks, options);
-  return Object.assign(await openDoor(answering), { program });
+  return Object.assign(await openDoor(answering, options), { program });
 }
 
 /** A server for each request. */
