@@ -69,7 +69,7 @@ describe('models of each vendor', () => {
     for (const strict of [false, true])
       sameForAll((server) => withoutExtras(toOpenAITools(of(server), { strict })));
     sameForAll((server) => withoutExtras(toAnthropicTools(of(server))));
-    expect(toAnthropicTools(of('newer'))).toHaveLength(12);
+    expect(toAnthropicTools(of('newer'))).toHaveLength(14);
   });
 
   test('get the same answers', async () => {

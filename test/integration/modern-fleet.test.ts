@@ -30,6 +30,11 @@ const handlers: ServerDefaults['handlers'] = {
     if (message === 'Why?') return new Promise(() => {});
     return { action: 'accept', content: ANSWERS[message] ?? {} };
   },
+  async sampling({ messages: [message] }) {
+    const text = `Well: ${JSON.stringify(message?.content)}`;
+    return { model: 'test', role: 'assistant', content: { type: 'text', text } };
+  },
+  roots: async () => [{ uri: 'file:///data' }, { uri: 'file:///more' }],
 };
 
 let newer: HttpProgram;
@@ -102,6 +107,8 @@ describe.each(names)('%s', (server) => {
       'steps',
       'says',
       'asks',
+      'consults',
+      'large',
       'waits',
       'change',
       'write',
@@ -250,6 +257,26 @@ describe.each(names)('%s', (server) => {
     off();
   });
 
+  test('asks the model of the host, and for its folders', async () => {
+    const { content } = await run('consults', { prompt: 'Why?' });
+    expect(content).toEqual(text('Well: {"type":"text","text":"Why?"} (file:///data,file:///more)'));
+  });
+
+  test('answers many calls at once, some of which ask, and none gets the answer of another', async () => {
+    const calls = Array.from({ length: 60 }, (_, n) =>
+      n % 3 === 0 ? run('asks') : run('echo', { text: `number ${n}` }),
+    );
+    const contents = (await Promise.all(calls)).map(({ content }) => content);
+    expect(contents).toEqual(
+      contents.map((_, n) => text(n % 3 === 0 ? 'Ann é\u2028 lives at Hill 1 in Bern' : `number ${n}`)),
+    );
+  });
+
+  test('may answer at length', async () => {
+    const { content } = await run('large', { length: 2_000_000 });
+    expect(content).toEqual(text('é'.repeat(2_000_000)));
+  });
+
   test('may have run when time is up while the user is asked', async () => {
     asked = [];
     await expect(run('waits', {}, { timeoutMs: 300 })).rejects.toMatchObject({
@@ -286,6 +313,19 @@ describe.each(names)('%s', (server) => {
   test('answers pings', async () => {
     expect(await manager.client(server).ping()).toBeGreaterThan(0);
   });
+});
+
+test('what nobody here can answer is told alike, and costs no other call', async () => {
+  const servers = { newer: { url: newer.url }, older: { url: older.url } };
+  await using deaf = new McpManager({ servers });
+  for (const server of ['newer', 'older']) {
+    const args = { prompt: 'x', text: 'x' };
+    const outcomes = await deaf.callTools(
+      ['asks', 'consults', 'echo'].map((name) => ({ server, name, arguments: args })),
+    );
+    const refused = { ok: false, error: { code: 'REMOTE_ERROR', delivery: 'answered', server } };
+    expect(outcomes).toMatchObject([refused, refused, { ok: true }]);
+  }
 });
 
 test('lists of the whole fleet are the same of each server', async () => {

@@ -1,31 +1,15 @@
-import type {
-  CallToolResult,
-  GetPromptResult,
-  ReadResourceResult,
-  Tool,
-} from '@modelcontextprotocol/sdk/types.js';
+import type { Tool } from '@modelcontextprotocol/sdk/types.js';
 import {
   type CacheHint,
   completable,
   fromJsonSchema,
-  type InputRequiredResult,
-  inputRequired,
   type JsonSchemaType,
   McpServer,
   ResourceTemplate,
-  type ServerContext,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import {
-  CITIES,
-  CITY_TEMPLATE,
-  EXTRA,
-  NOTE,
-  type Program,
-  type ProgramList,
-  type Running,
-  readCity,
-} from './program.js';
+import { CITIES, CITY_TEMPLATE, EXTRA, NOTE, type Program, type ProgramList, readCity } from './program.js';
+import { answered } from './rounds.js';
 
 const IDENTITY = { name: 'program', title: 'Program', version: '1.2.3' };
 
@@ -127,56 +111,4 @@ function registerExtras(server: McpServer) {
     resources: server.registerResource(EXTRA, `memo://${EXTRA}`, {}, () => ({ contents: [] })),
     prompts: server.registerPrompt(EXTRA, {}, () => ({ messages: [] })),
   };
-}
-
-/** Runs from the start in each round: what was said before is in the state that the client sends back. */
-async function answered<Result extends CallToolResult | GetPromptResult | ReadResourceResult>(
-  context: ServerContext,
-  run: (running: Running) => Promise<Result>,
-): Promise<Result | InputRequiredResult> {
-  const { signal, log, notify, _meta: meta, inputResponses, requestState } = context.mcpReq;
-  const known = JSON.parse(requestState() ?? '{}') as Record<string, Answer>;
-  const answers = { ...known, ...(inputResponses as Record<string, Answer> | undefined) };
-  try {
-    return await run({
-      signal,
-      log: (level, data) => log(level, data, 'program'),
-      async progress(progress, total, message) {
-        const progressToken = meta?.progressToken;
-        if (progressToken === undefined) return;
-        const params = { progressToken, progress, total, message };
-        await notify({ method: 'notifications/progress', params });
-      },
-      async ask(message, fields) {
-        const answer = answers[message];
-        if (answer === undefined) throw new Question(message, fields);
-        return answer.action === 'accept' ? answer.content : undefined;
-      },
-    });
-  } catch (thrown) {
-    if (!(thrown instanceof Question)) throw thrown;
-    return thrown.with(JSON.stringify(answers));
-  }
-}
-
-interface Answer {
-  readonly action: string;
-  readonly content?: Record<string, unknown>;
-}
-
-/** Ends a round. */
-class Question extends Error {
-  readonly #fields: readonly string[];
-
-  constructor(message: string, fields: readonly string[]) {
-    super(message);
-    this.#fields = fields;
-  }
-
-  with(requestState: string): InputRequiredResult {
-    const properties = Object.fromEntries(this.#fields.map((field) => [field, { type: 'string' as const }]));
-    const requestedSchema = { type: 'object' as const, properties, required: [...this.#fields] };
-    const request = inputRequired.elicit({ message: this.message, requestedSchema });
-    return inputRequired({ inputRequests: { [this.message]: request }, requestState });
-  }
 }

@@ -3,12 +3,14 @@ import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/proto
 import {
   CallToolRequestSchema,
   CompleteRequestSchema,
+  CreateMessageResultSchema,
   ElicitResultSchema,
   ErrorCode,
   GetPromptRequestSchema,
   ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
+  ListRootsResultSchema,
   ListToolsRequestSchema,
   McpError,
   ReadResourceRequestSchema,
@@ -128,6 +130,17 @@ function running(server: Server, context: RequestHandlerExtra<ServerRequest, Ser
         ElicitResultSchema,
       );
       return action === 'accept' ? content : undefined;
+    },
+    async consult(prompt) {
+      const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: prompt } }];
+      const params = { messages, maxTokens: 100 };
+      const { content } = await context.sendRequest(
+        { method: 'sampling/createMessage', params },
+        CreateMessageResultSchema,
+      );
+      const { roots } = await context.sendRequest({ method: 'roots/list' }, ListRootsResultSchema);
+      const words = content.type === 'text' ? content.text : content.type;
+      return { words, roots: roots.map(({ uri }) => uri) };
     },
   };
 }

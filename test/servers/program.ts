@@ -10,6 +10,8 @@ export interface Running {
   log(level: LoggingLevel, data: string): Promise<void>;
   /** Asks the user by a form of texts. `undefined`: the user does not want to say. */
   ask(message: string, fields: readonly string[]): Promise<Record<string, unknown> | undefined>;
+  /** Asks the client's model, and which folders it may look at. */
+  consult(prompt: string): Promise<{ words: string; roots: string[] }>;
 }
 
 /** A tool, for both packages. */

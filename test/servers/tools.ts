@@ -31,6 +31,8 @@ function texts(...names: string[]): Tool['inputSchema'] {
  * | `steps` | | tells its progress three times |
  * | `says` | | logs a line of each of three levels |
  * | `asks` | | asks the user twice, answers what both said |
+ * | `consults` | `prompt` | asks the client's model and for its folders, answers both |
+ * | `large` | `length` | answers so many characters |
  * | `waits` | | asks the user, who thinks it over for ever |
  * | `change` | `list` | adds an entry to the list, or takes it away |
  * | `write` | `text` | replaces the note |
@@ -89,6 +91,17 @@ export const TOOLS: readonly ProgramTool[] = [
     if (who === undefined) return text('Nobody');
     const where = await ask('Where?', ['city', 'street']);
     return text(`${who.name} lives at ${where?.street} in ${where?.city}`);
+  }),
+  tool(
+    'consults',
+    async ({ prompt }, { consult }) => {
+      const { words, roots } = await consult(String(prompt));
+      return text(`${words} (${roots.join()})`);
+    },
+    { inputSchema: texts('prompt') },
+  ),
+  tool('large', ({ length }) => text('é'.repeat(Number(length))), {
+    inputSchema: { type: 'object', properties: { length: { type: 'integer' } } },
   }),
   tool('waits', async (_args, { ask }) => {
     await ask('Why?', ['reason']);
