@@ -186,6 +186,22 @@ describe.each(names)('%s', (server) => {
     off();
   });
 
+  test('tells each update while other subscriptions come and go', async () => {
+    const updates: string[] = [];
+    const off = manager.client(server).on('resource', ({ uri }) => updates.push(uri));
+    await manager.subscribeResource({ server, uri: NOTE });
+    for (let n = 0; n < 10; n++) {
+      const other = { server, uri: `city://number-${n}` };
+      await Promise.all([manager.subscribeResource(other), run('write', { text: 'The first note' })]);
+      await manager.unsubscribeResource(other);
+    }
+    // Over HTTP two streams are not in order, and what both tell is told twice rather than not at all.
+    await vi.waitFor(() => expect(updates.length).toBeGreaterThanOrEqual(10));
+    if (transport !== 'http') expect(updates).toHaveLength(10);
+    await manager.unsubscribeResource({ server, uri: NOTE });
+    off();
+  });
+
   test('gives prompts, one of which asks', async () => {
     const get = async (name: string, args = {}) =>
       (await manager.getPrompt({ server, name, arguments: args })).messages;
