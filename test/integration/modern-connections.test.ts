@@ -1,6 +1,6 @@
 import { McpClient, McpManager } from 'mcp-fleet';
 import { expect, test, vi } from 'vitest';
-import { stdioProgram } from '../servers/connections.js';
+import { stdioProgram, webSocketProgram } from '../servers/connections.js';
 import { type HttpProgram, httpProgram } from '../servers/http.js';
 import { NOTE } from '../servers/program.js';
 
@@ -88,3 +88,42 @@ test('a server that speaks both is met with the handshake, and works without ses
   expect(server.count('server/discover')).toBe(0);
   expect(server.requests.filter(({ headers }) => headers['mcp-session-id'] !== undefined)).toEqual([]);
 });
+
+test.each(['http', 'stdio', 'ws'] as const)(
+  'a revision that is pinned and not spoken is named, over %s',
+  async (transport) => {
+    for (const [speaks, protocol, words] of [
+      [
+        'older',
+        '2026-07-28',
+        'The server does not answer as one of 2026-07-28, which the option protocol pins',
+      ],
+      [
+        'newer',
+        '2025-11-25',
+        'The server speaks 2026-07-28 of the revisions of MCP; this client speaks 2025-',
+      ],
+    ] as const) {
+      const over = {
+        http: async () => {
+          const server = await httpProgram(speaks);
+          return { config: { url: server.url }, close: server.close };
+        },
+        stdio: async () => ({ config: stdioProgram(speaks), close: async () => {} }),
+        ws: async () => {
+          const server = await webSocketProgram(speaks);
+          return { config: { url: server.url }, close: server.close };
+        },
+      };
+      const { config, close } = await over[transport]();
+      await using client = new McpClient('a', { ...config, protocol });
+      await expect(client.connect()).rejects.toMatchObject({
+        code: 'PROTOCOL_ERROR',
+        message: expect.stringContaining(words),
+      });
+      expect(client.status).toBe('failed');
+      await client.close();
+      await close();
+    }
+  },
+);

@@ -1,7 +1,7 @@
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { ConnectionError, RemoteError } from '../../../src/core/errors.js';
+import { ConnectionError } from '../../../src/core/errors.js';
 import { KnownSecrets } from '../../../src/core/known-secrets.js';
 import { TextExit } from '../../../src/core/text-exit.js';
 import { type OpenOptions, openSession } from '../../../src/session/open.js';
