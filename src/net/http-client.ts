@@ -15,6 +15,8 @@ export interface HttpClientOptions {
   proxy?: ProxySetting;
   /** Gets what messages must not repeat. */
   onSecret?: ((secret: string) => void) | undefined;
+  /** The last connection has ended, and nothing is under way. */
+  onIdle?: (() => void) | undefined;
 }
 
 /** An HTTP client of its own: its connections are shared with nobody and end with `close`. */
@@ -72,12 +74,16 @@ class Routes {
   #byProxy: Map<string, Route> | undefined;
 
   constructor(options: HttpClientOptions) {
-    const { connectTimeoutMs, guard } = options;
+    const { connectTimeoutMs, guard, onIdle } = options;
     const connect =
       guard === undefined ? { timeout: connectTimeoutMs } : guardedConnector(guard, connectTimeoutMs);
     this.#options = options;
     // Deadlines belong to the callers: a stream may be silent for hours.
-    this.#direct = { dispatcher: new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 }), via: undefined };
+    const agent = new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 });
+    agent.on('disconnect', () => {
+      if (this.#byProxy === undefined && Object.keys(agent.stats).length === 0) onIdle?.();
+    });
+    this.#direct = { dispatcher: agent, via: undefined };
   }
 
   get areUsable(): boolean {

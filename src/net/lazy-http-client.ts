@@ -4,23 +4,35 @@ import type { HttpClient, HttpClientOptions } from './http-client.js';
 /** The real one: a host's tests may put another one in its place later. */
 const { setImmediate } = globalThis;
 
-/** A client whose code, undici's included, is loaded with its first request. */
+/** A client whose code, undici's included, is loaded with its first request, and that takes no room while it is idle. */
 export function lazyHttpClient(options: HttpClientOptions): HttpClient {
   let client: Promise<HttpClient> | undefined;
+  let underWay = 0;
   let closed = false;
   const load = async () => {
     const { createHttpClient } = await loaded(import('./http-client.js'));
-    const made = createHttpClient(options);
+    const made = createHttpClient({ ...options, onIdle: leave });
     // One that is closed refuses what comes.
     if (closed) await made.close();
     return made;
   };
+  const leave = () => {
+    if (underWay > 0 || closed) return;
+    const idle = client;
+    client = undefined;
+    void idle?.then((made) => made.close());
+  };
   return {
     async fetch(url, request) {
-      client ??= load();
-      const made = await client;
-      await twoTurns();
-      return made.fetch(url, request);
+      underWay++;
+      try {
+        client ??= load();
+        const made = await client;
+        await twoTurns();
+        return await made.fetch(url, request);
+      } finally {
+        underWay--;
+      }
     },
     async close() {
       closed = true;
