@@ -231,7 +231,8 @@ describe('a stream of notifications', () => {
     await lists(client);
     for (let n = 0; n < 5; n++) await client.callTool({ name: 'work' });
     await delay(500);
-    expect(server.sent('subscriptions/listen').length).toBeLessThanOrEqual(3);
+    // Each wait before the next is random, up to a second and more.
+    expect(server.sent('subscriptions/listen').length).toBeLessThanOrEqual(6);
     expect(client.status).toBe('ready');
   });
 
