@@ -2,7 +2,8 @@ export {
   type DescribeTokenProviderOptions,
   describeTokenProvider,
 } from './testing/describe-token-provider.js';
-export { type FakeServer, type FakeServerOptions, fakeServer } from './testing/fake-server.js';
+export { type FakeServer, fakeServer } from './testing/fake-server.js';
+export type { CacheHint, FakeServerOptions } from './testing/fake-server-options.js';
 export { type FakeTokenProvider, fakeTokens } from './testing/fake-tokens.js';
 export type { Fault, FaultMoment, FaultOptions } from './testing/fault.js';
 export type { FakeServerRequest } from './testing/received-request.js';

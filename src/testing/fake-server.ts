@@ -1,5 +1,4 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type {
   CreateMessageRequest,
@@ -8,18 +7,11 @@ import type {
   ElicitResult,
   Root,
 } from '@modelcontextprotocol/sdk/types.js';
-import { z } from 'zod';
-import { check } from '../client/options.js';
 import type { HttpServerConfig } from '../client/server-config.js';
-import { connectionRefused, connectionReset } from './connection-failures.js';
-import { FakeSession } from './fake-session.js';
+import type { FakeServerOptions } from './fake-server-options.js';
 import type { Fault, FaultOptions } from './fault.js';
-import { FaultInjections } from './fault-injections.js';
-import { faultStage } from './fault-stage.js';
-import { isModern, ModernDoor, type ModernMessage, unsupportedRevision } from './modern-door.js';
-import { ProcessHold } from './process-hold.js';
-import { type FakeServerRequest, messageIn } from './received-request.js';
-import { connectionUntilAbort, inStages, type RequestHandler } from './request-stages.js';
+import { InProcessServer } from './in-process-server.js';
+import type { FakeServerRequest } from './received-request.js';
 import { type FakeServerCall, recordToolCalls } from './tool-calls.js';
 
 /** An MCP server in this process, made by {@link fakeServer}. */
@@ -52,13 +44,15 @@ export interface FakeServer extends AsyncDisposable {
   heal(): void;
   /**
    * Forgets every session, as a restarted server does: open streams end, requests that hang or are delayed break
-   * (`ECONNRESET`), running tools see their `signal` abort, and requests of the old sessions get 404. `calls` stays.
+   * (`ECONNRESET`), running tools see their `signal` abort, and requests of the old sessions get 404. In 2026-07-28 what
+   * is forgotten are calls that wait for input: their `requestState` is refused. `calls` stays.
    */
   restart(): void;
 
   /**
    * Sends `notifications/…/list_changed` to every client, each once it listens. `McpServer` does this by itself
-   * when a tool, resource or prompt is registered, changed or removed in an open session.
+   * when a tool, resource or prompt is registered, changed or removed in an open session. Clients of 2026-07-28 are not
+   * known apart: it goes to those that listen now, or to the first that does.
    */
   notifyListChanged(kind: 'tools' | 'resources' | 'prompts'): Promise<void>;
   /** Sends `notifications/resources/updated` to every client, each once it listens. */
@@ -66,33 +60,20 @@ export interface FakeServer extends AsyncDisposable {
   /**
    * Asks the client that connected last (`elicitation/create`), outside of any tool call. Inside of one it is
    * `server.server.elicitInput(params, { relatedRequestId: extra.requestId })`.
-   * @throws {Error} when no client is connected, or it has no handler.
+   *
+   * In 2026-07-28 there is no outside: the question travels in the answer to the call that began last and is under way
+   * (`tools/call`, `prompts/get` or `resources/read`), and the client repeats that call with what it answers.
+   * @throws {Error} when no client is connected, or no call is under way to ask in, or it has no handler.
    */
   elicit(params: ElicitRequest['params']): Promise<ElicitResult>;
-  /** Asks the client that connected last for a model's answer (`sampling/createMessage`). @throws {Error} as `elicit` */
+  /** Asks the client, as `elicit` does, for a model's answer (`sampling/createMessage`). @throws {Error} as `elicit` */
   sample(params: CreateMessageRequest['params']): Promise<CreateMessageResult>;
-  /** Asks the client that connected last for its roots (`roots/list`). @throws {Error} as `elicit` */
+  /** Asks the client, as `elicit` does, for its roots (`roots/list`). @throws {Error} as `elicit` */
   listRoots(): Promise<Root[]>;
 
   /** Ends every session; from then on requests reject as for a server that is not there. `await using` does it too. */
   close(): Promise<void>;
 }
-
-export interface FakeServerOptions {
-  /**
-   * The revision of MCP that it speaks. Without sessions (`'2026-07-28'`), what a tool asks of the client travels in the
-   * answers to its call, and `build` runs once for each request. @default both, as the client begins
-   */
-  protocol?: '2025-11-25' | '2026-07-28';
-}
-
-const optionsSchema = z.strictObject({
-  protocol: z
-    .enum(['2025-11-25', '2026-07-28'], { error: 'expected one of 2025-11-25, 2026-07-28' })
-    .optional(),
-});
-
-let fakeServers = 0;
 
 /**
  * An MCP server in this process that speaks real Streamable HTTP through `fetch`: sessions, event streams and
@@ -127,193 +108,4 @@ export function fakeServer(build: (server: McpServer) => void, options: FakeServ
     return server;
   };
   return new InProcessServer('fake-server', create, options);
-}
-
-/** Sessions with servers that `create` makes, one for each. */
-export class InProcessServer implements FakeServer {
-  readonly config: FakeServer['config'];
-  readonly calls: FakeServerCall[] = [];
-  readonly requests: FakeServerRequest[] = [];
-  readonly #create: (calls: FakeServerCall[]) => McpServer;
-  readonly #sessions = new Map<string, FakeSession>();
-  readonly #injections = new FaultInjections();
-  readonly #hold = new ProcessHold();
-  readonly #handle: RequestHandler;
-  readonly #protocol: FakeServerOptions['protocol'];
-  readonly #modern: ModernDoor;
-  #connections = new AbortController();
-  #disposed = false;
-
-  /**
-   * @param create is given the list that tool calls which run belong into.
-   * @throws {ConfigError}
-   */
-  constructor(name: string, create: (calls: FakeServerCall[]) => McpServer, options: FakeServerOptions = {}) {
-    check(optionsSchema, options, 'options');
-    this.#create = create;
-    this.#protocol = options.protocol;
-    this.#modern = new ModernDoor(() => create(this.calls));
-    const faults = faultStage({
-      injections: this.#injections,
-      received: (request) => this.requests.push(request),
-      struck: () => this.#hold.extend(),
-      connections: () => this.#connections.signal,
-      forgetSession: (request) => void this.#forget(request.headers.get('mcp-session-id')),
-    });
-    this.#handle = inStages([connectionUntilAbort, faults], (request, signal) =>
-      this.#route(request, signal),
-    );
-    this.config = { url: `https://${name}-${++fakeServers}.test/mcp`, fetch: this.#fetchLike };
-  }
-
-  readonly fetch = (request: Request): Promise<Response> => this.#handle(request, request.signal);
-
-  inject(fault: Fault, options: FaultOptions = {}): void {
-    this.#injections.add(fault, options);
-  }
-
-  heal(): void {
-    this.#injections.clear();
-  }
-
-  restart(): void {
-    void this.#endConnections();
-  }
-
-  async close(): Promise<void> {
-    this.#disposed = true;
-    await this.#endConnections();
-    this.#hold.release();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  // ── What the server says by itself ──────────────────────────────────────────
-
-  notifyListChanged(kind: 'tools' | 'resources' | 'prompts'): Promise<void> {
-    const method = `notifications/${kind}/list_changed` as const;
-    this.#modern.notify(method);
-    return this.#notify({ method });
-  }
-
-  notifyResourceUpdated(uri: string): Promise<void> {
-    const method = 'notifications/resources/updated';
-    this.#modern.notify(method, { uri });
-    return this.#notify({ method, params: { uri } });
-  }
-
-  async elicit(params: ElicitRequest['params']): Promise<ElicitResult> {
-    return (await this.#newestClient()).elicitInput(params);
-  }
-
-  async sample(params: CreateMessageRequest['params']): Promise<CreateMessageResult> {
-    return (await this.#newestClient()).createMessage(params) as Promise<CreateMessageResult>;
-  }
-
-  async listRoots(): Promise<Root[]> {
-    return (await (await this.#newestClient()).listRoots()).roots;
-  }
-
-  async #notify(notification: Parameters<McpServer['server']['notification']>[0]): Promise<void> {
-    await Promise.all(
-      [...this.#sessions.values()].map(async (session) => {
-        const server = await session.whenListening();
-        // One whose session has ended meanwhile has nothing to be told.
-        if (server.transport !== undefined) await server.notification(notification);
-      }),
-    );
-  }
-
-  async #newestClient(): Promise<McpServer['server']> {
-    const session = [...this.#sessions.values()].at(-1);
-    if (session === undefined && this.#modern.wasUsed)
-      throw new Error('A server of 2026-07-28 asks its clients within their calls alone');
-    if (session === undefined)
-      throw new Error('No client is connected to the fake server; await connect() first');
-    return session.whenListening();
-  }
-
-  // ── Requests ────────────────────────────────────────────────────────────────
-
-  // Not through `this.fetch`: a Request keeps a listener on the signal it is given until it is collected.
-  readonly #fetchLike: FetchLike = async (url, init = {}) => {
-    const { method = 'GET', headers = {}, body = null } = init;
-    const request = new Request(url, { method, headers, body, duplex: 'half' });
-    return this.#handle(request, init.signal ?? request.signal);
-  };
-
-  async #route(request: Request, signal: AbortSignal): Promise<Response> {
-    if (this.#disposed) throw connectionRefused();
-    if (new URL(request.url).pathname.startsWith('/.well-known/')) return new Response(null, { status: 404 });
-    const id = request.headers.get('mcp-session-id');
-    if (this.#protocol !== '2025-11-25' && (id === null || this.#protocol === '2026-07-28')) {
-      const response = await this.#answerModern(request, signal);
-      if (response !== undefined) return response;
-    }
-    if (id === null) return this.#openSession(request);
-    return this.#sessions.get(id)?.handle(request) ?? sessionNotFound();
-  }
-
-  /** @returns `undefined` for what belongs to an older revision, where that is spoken, too */
-  async #answerModern(request: Request, signal: AbortSignal): Promise<Response | undefined> {
-    const isOnly = this.#protocol === '2026-07-28';
-    if (request.method !== 'POST') return isOnly ? new Response(null, { status: 405 }) : undefined;
-    const message = messageIn(await request.clone().text());
-    if (message === undefined) return undefined;
-    if (!isModern(message, request.headers)) return isOnly ? unsupportedRevision(message) : undefined;
-    const gone = AbortSignal.any([signal, this.#connections.signal]);
-    if (message.id === undefined) return new Response(null, { status: 202 });
-    return this.#modern.handle(message as ModernMessage, request.headers, gone);
-  }
-
-  /** Only a request to initialize opens a session; what else comes without one is refused by the transport. */
-  async #openSession(request: Request): Promise<Response> {
-    let failure: { error: unknown } | undefined;
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => crypto.randomUUID(),
-      onsessioninitialized: async (id) => {
-        try {
-          await this.#startSession(id, transport);
-        } catch (error) {
-          failure = { error };
-          throw error;
-        }
-      },
-      onsessionclosed: (id) => this.#forget(id),
-      keepAliveMs: 0,
-    });
-    const response = await transport.handleRequest(request);
-    if (failure !== undefined) throw failure.error;
-    return response;
-  }
-
-  async #startSession(id: string, transport: WebStandardStreamableHTTPServerTransport): Promise<void> {
-    if (this.#disposed) throw connectionRefused();
-    const server = this.#create(this.calls);
-    this.#sessions.set(id, new FakeSession(server, transport));
-    await server.connect(transport);
-  }
-
-  async #forget(id: string | null): Promise<void> {
-    const session = this.#sessions.get(id ?? '');
-    this.#sessions.delete(id ?? '');
-    await session?.close();
-  }
-
-  async #endConnections(): Promise<void> {
-    this.#connections.abort(connectionReset());
-    this.#connections = new AbortController();
-    this.#modern.close();
-    await Promise.all([...this.#sessions.keys()].map((id) => this.#forget(id)));
-  }
-}
-
-/** As in the SDK's transport for an id that is not its own. */
-function sessionNotFound(): Response {
-  return Response.json(
-    { jsonrpc: '2.0', error: { code: -32_001, message: 'Session not found' }, id: null },
-    { status: 404 },
-  );
 }

@@ -4,7 +4,7 @@ import type { Fault, FaultMoment } from './fault.js';
 import type { FaultInjections } from './fault-injections.js';
 import { type FakeServerRequest, receivedRequest } from './received-request.js';
 import type { RequestStage } from './request-stages.js';
-import { never, withSpoiledAnswer } from './spoiled-answer.js';
+import { never, statusResponse, withSpoiledAnswer } from './spoiled-answer.js';
 
 const EVENT_STREAM = { 'content-type': 'text/event-stream' };
 
@@ -40,11 +40,12 @@ export function faultStage(options: FaultStageOptions): RequestStage {
       injection.left++;
       return response;
     }
-    if (fault.kind === 'status') {
-      await response.text();
-      return statusResponse(fault);
-    }
-    return withSpoiledAnswer(response, { fault, id: arrived.id, gone });
+    return withSpoiledAnswer(response, {
+      fault,
+      id: arrived.id,
+      gone,
+      asked: (requestState) => injections.postpone(injection, requestState),
+    });
   };
 }
 
@@ -89,8 +90,4 @@ async function strike(fault: Fault, gone: AbortSignal): Promise<Response | undef
     default:
       return undefined;
   }
-}
-
-function statusResponse({ status, headers = {}, body }: Extract<Fault, { kind: 'status' }>): Response {
-  return new Response(body ?? null, { status, headers });
 }

@@ -6,7 +6,7 @@ import { ConfigError } from '../core/errors.js';
 /**
  * Whether the server has done its work when a fault strikes. `after`, the default, is the dangerous one: the tool
  * ran, and a caller that sends the call again runs it twice. Messages without an answer (notifications, GET and
- * DELETE) meet the fault `before`.
+ * DELETE) meet the fault `before`. A call that asks the client for input (2026-07-28) meets it at its last answer.
  */
 export type FaultMoment = 'before' | 'after';
 
@@ -25,7 +25,7 @@ export type FaultMoment = 'before' | 'after';
  * | `oversize` | the answer, padded with blanks to `bytes` | yes | unknown, over `maxResponseBytes` |
  * | `wrong-id` | the answer to another request | yes | unknown |
  * | `expire-token` | 401 from now on, until a request has another token; `times` counts tokens | no | rejected |
- * | `forget-session` | 404: the server has forgotten this session | no | rejected |
+ * | `forget-session` | 404: the server has forgotten this session; requests without one do not meet it | no | rejected |
  */
 export type Fault =
   | { kind: 'refuse' }
@@ -38,7 +38,7 @@ export type Fault =
       status: number;
       headers?: Record<string, string>;
       body?: string;
-      /** `after` waits for the answer; what the tool asks of the client meanwhile is lost. @default 'before' */
+      /** `after` waits for the answer; what the tool asks in a session meanwhile is lost. @default 'before' */
       when?: FaultMoment;
     }
   | { kind: 'end-stream'; when?: FaultMoment }

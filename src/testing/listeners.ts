@@ -1,4 +1,6 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js';
+import { answerOf, eventOf, streamResponse } from './modern-answers.js';
+import type { Params } from './modern-request.js';
 
 const SUBSCRIPTION_ID_KEY = 'io.modelcontextprotocol/subscriptionId';
 /** Which part of a filter lets a notification through. */
@@ -8,17 +10,17 @@ const FLAGS: Readonly<Record<string, string>> = {
   'notifications/resources/list_changed': 'resourcesListChanged',
 };
 
-type Params = Readonly<Record<string, unknown>>;
+const UPDATED = 'notifications/resources/updated';
+
 interface Told {
   readonly method: string;
   readonly params: Params;
 }
 
 interface Listener {
-  readonly id: RequestId;
   readonly filter: Params;
-  send(message: object): void;
-  end(reason: Error): void;
+  send(told: Told): void;
+  end(isGraceful: boolean): void;
 }
 
 /** The open `subscriptions/listen` of a fake server of 2026-07-28. */
@@ -31,24 +33,20 @@ export class Listeners {
   open(id: RequestId, params: Params, described: Params, signal: AbortSignal): Response {
     const filter = honoured((params.notifications ?? {}) as Params, (described.capabilities ?? {}) as Params);
     const encoder = new TextEncoder();
-    let listener: Listener | undefined;
-    const leave = () => {
-      if (listener !== undefined) this.#open.delete(listener);
-    };
+    const _meta = { [SUBSCRIPTION_ID_KEY]: id };
+    let leave = () => {};
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        const meta = { [SUBSCRIPTION_ID_KEY]: id };
-        const send = ({ method, params: told }: Told) => {
-          const message = { jsonrpc: '2.0', method, params: { ...told, _meta: meta } };
-          controller.enqueue(encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`));
+        const write = (message: object) => controller.enqueue(encoder.encode(eventOf(message)));
+        const send = ({ method, params: told }: Told) =>
+          write({ jsonrpc: '2.0', method, params: { ...told, _meta } });
+        const end = (isGraceful: boolean) => {
+          if (isGraceful) write(answerOf(id, { resultType: 'complete', _meta }));
+          controller.close();
         };
-        listener = {
-          id,
-          filter,
-          send: (message) => send(message as Told),
-          end: (reason) => controller.error(reason),
-        };
+        const listener: Listener = { filter, send, end };
         this.#open.add(listener);
+        leave = () => this.#open.delete(listener);
         send({ method: 'notifications/subscriptions/acknowledged', params: { notifications: filter } });
         this.#unheard = this.#unheard.filter((told) => {
           const isHeard = lets(filter, told);
@@ -56,10 +54,10 @@ export class Listeners {
           return !isHeard;
         });
       },
-      cancel: leave,
+      cancel: () => leave(),
     });
-    signal.addEventListener('abort', leave, { once: true });
-    return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+    signal.addEventListener('abort', () => leave(), { once: true });
+    return streamResponse(body);
   }
 
   tell(method: string, params: Params): void {
@@ -69,11 +67,17 @@ export class Listeners {
     if (hearing.length === 0) this.#unheard.push(told);
   }
 
-  close(reason: Error): void {
-    for (const { end } of this.#open) end(reason);
+  /** Ends the streams. @param isGraceful whether with an answer, as a server does that shuts down */
+  close(isGraceful: boolean): void {
+    for (const { end } of this.#open) end(isGraceful);
     this.#open.clear();
     this.#unheard = [];
   }
+}
+
+/** Whether a notification is for those who listen. */
+export function isNews(method: string): boolean {
+  return method === UPDATED || Object.hasOwn(FLAGS, method);
 }
 
 function honoured(wanted: Params, capabilities: Params): Params {

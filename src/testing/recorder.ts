@@ -138,7 +138,8 @@ function saysSomething(params: Params): boolean {
 /** What a result says in every revision. */
 function kept(result: unknown): unknown {
   if (!isRecord(result)) return result;
-  const { resultType: _type, supportedVersions, _meta, ...rest } = result;
+  const { resultType, supportedVersions, _meta, ...others } = result;
+  const rest = resultType === undefined || resultType === 'complete' ? others : { resultType, ...others };
   const { [SERVER_INFO_KEY]: serverInfo, ...meta } = isRecord(_meta) ? _meta : {};
   if (supportedVersions !== undefined) {
     const { ttlMs: _ttl, cacheScope: _scope, ...described } = rest;

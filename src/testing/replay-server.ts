@@ -11,7 +11,9 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { ConfigError } from '../core/errors.js';
 import { nearestHint } from '../core/nearest.js';
-import { type FakeServer, type FakeServerOptions, InProcessServer } from './fake-server.js';
+import type { FakeServer } from './fake-server.js';
+import type { FakeServerOptions } from './fake-server-options.js';
+import { InProcessServer } from './in-process-server.js';
 import {
   REDACTED,
   type RecordedExchange,
@@ -23,6 +25,8 @@ import { callOf, type FakeServerCall } from './tool-calls.js';
 
 /** How much of a recorded request an error message shows. */
 const SHOWN_CHARACTERS = 120;
+
+const SUBSCRIBING: ReadonlySet<string> = new Set(['resources/subscribe', 'resources/unsubscribe']);
 
 type Context = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
@@ -62,6 +66,9 @@ export function replayServer(
     // Not in the constructor, where they would bring handlers of empty lists along.
     server.server.registerCapabilities(capabilities);
     server.server.fallbackRequestHandler = async (request, context) => {
+      // Clients of 2026-07-28 listen instead, which is not recorded.
+      const isSubscribing = SUBSCRIBING.has(request.method) && capabilities.resources?.subscribe === true;
+      if (isSubscribing && !script.has(request)) return {};
       const { exchange, again } = script.next(request);
       if (request.method === 'tools/call') calls.push(callOf(request, context));
       for (const message of exchange.said ?? []) {
@@ -115,22 +122,31 @@ class Script {
     this.#exchanges = exchanges;
   }
 
+  has(request: JSONRPCRequest): boolean {
+    return this.#fitting(request).length > 0;
+  }
+
   /** @throws an error that becomes a JSON-RPC error for the client. */
-  next({ method, params = {} }: JSONRPCRequest): { exchange: RecordedExchange; again: boolean } {
-    const { _meta, ...asked } = params;
-    const fitting = this.#exchanges.filter(
-      (exchange) => exchange.method === method && matches(exchange.params ?? {}, asked),
-    );
+  next(request: JSONRPCRequest): { exchange: RecordedExchange; again: boolean } {
+    const fitting = this.#fitting(request);
     const exchange = fitting.find((each) => !this.#used.has(each)) ?? fitting.at(-1);
-    if (exchange === undefined) throw this.#notRecorded(method, asked);
+    if (exchange === undefined) throw this.#notRecorded(request);
     const again = this.#used.has(exchange);
     this.#used.add(exchange);
     return { exchange, again };
   }
 
-  #notRecorded(method: string, params: object): Error {
+  #fitting({ method, params = {} }: JSONRPCRequest): RecordedExchange[] {
+    const { _meta, ...asked } = params;
+    return this.#exchanges.filter(
+      (exchange) => exchange.method === method && matches(exchange.params ?? {}, asked),
+    );
+  }
+
+  #notRecorded({ method, params = {} }: JSONRPCRequest): Error {
+    const { _meta, ...asked } = params;
     const recorded = this.#exchanges.map((exchange) => shown(exchange.method, exchange.params));
-    const request = shown(method, params);
+    const request = shown(method, asked);
     const message = `Not in the recording: ${request}${nearestHint(request, new Set(recorded))}`;
     return Object.assign(new Error(message), { code: ErrorCode.InvalidParams });
   }

@@ -6,18 +6,37 @@ import type { Fault } from './fault.js';
 
 const PADDING = ' '.repeat(65_536);
 
+interface Spoiling {
+  readonly fault: Fault;
+  /** Of the request that is answered. */
+  readonly id: RequestId;
+  /** Aborts when the client gives up, or the server ends the connection. */
+  readonly gone: AbortSignal;
+  /** Told when the server asks for input instead of answering: the call comes again with that state. */
+  asked(requestState: string): void;
+}
+
 /**
- * The event stream of `response` with a fault in the place of the answer to request `id`. What the server says
- * before it (progress, questions to the client) arrives as it should.
- * @param gone aborts when the client gives up, or the server ends the connection.
+ * The event stream of `response` with a fault in the place of the answer. What the server says before it (progress,
+ * questions to the client) arrives as it should.
  */
-export function withSpoiledAnswer(
-  response: Response,
-  { fault, id, gone }: { fault: Fault; id: RequestId; gone: AbortSignal },
-): Response {
+export async function withSpoiledAnswer(response: Response, spoiling: Spoiling): Promise<Response> {
+  const { fault, id, asked } = spoiling;
   if (response.body === null) return response;
-  const spoiled = ReadableStream.from(spoil(eventsIn(response.body), { fault, id, gone }));
+  if (fault.kind === 'status') {
+    const said: StreamEvent[] = [];
+    for await (const event of eventsIn(response.body)) said.push(event);
+    const state = said.map(({ data }) => stateAskedFor(data, id)).find((each) => each !== undefined);
+    if (state === undefined) return statusResponse(fault);
+    asked(state);
+    return new Response(said.map(({ data }) => eventOf(data)).join(''), response);
+  }
+  const spoiled = ReadableStream.from(spoil(eventsIn(response.body), spoiling));
   return new Response(spoiled.pipeThrough(new TextEncoderStream()), response);
+}
+
+export function statusResponse({ status, headers = {}, body }: Extract<Fault, { kind: 'status' }>): Response {
+  return new Response(body ?? null, { status, headers });
 }
 
 async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {
@@ -32,10 +51,12 @@ async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<Strea
 
 async function* spoil(
   events: AsyncIterable<StreamEvent>,
-  { fault, id, gone }: { fault: Fault; id: RequestId; gone: AbortSignal },
+  { fault, id, gone, asked }: Spoiling,
 ): AsyncGenerator<string> {
   for await (const { data } of events) {
-    if (!isAnswer(data, id)) yield eventOf(data);
+    const state = stateAskedFor(data, id);
+    if (state !== undefined) asked(state);
+    if (state !== undefined || !isAnswer(data, id)) yield eventOf(data);
     else yield* inPlaceOf(data, fault, gone);
   }
 }
@@ -71,6 +92,13 @@ export function never(gone: AbortSignal): Promise<never> {
 
 function eventOf(data: string): string {
   return `event: message\ndata: ${data}\n\n`;
+}
+
+/** The `requestState` of an answer that asks for input. */
+function stateAskedFor(data: string, id: RequestId): string | undefined {
+  if (!isAnswer(data, id)) return undefined;
+  const { result } = JSON.parse(data);
+  return result?.resultType === 'input_required' ? result.requestState : undefined;
 }
 
 function isAnswer(data: string, id: RequestId): boolean {
