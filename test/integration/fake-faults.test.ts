@@ -61,33 +61,38 @@ async function callOn(config: ServerConfig, arrange: () => void | Promise<void>)
   return told(await rejection(client.callTool(call, { timeoutMs: 700 })));
 }
 
-describe('a fault of the fake server is told like that of a server with sockets', () => {
-  test.each(PAIRS)('%j', async (fakeFault, socketFault) => {
-    await using fake = fakeServer(offering([tool('charge')]));
-    await using server = await faultServer({ answers: 'sse' });
-    const [inProcess, overSockets] = await Promise.all([
-      callOn(fake.config, () => fake.inject(fakeFault, { method: 'tools/call' })),
-      callOn({ url: server.url }, () => server.inject(socketFault, { on: 'tools/call' })),
-    ]);
-    expect(inProcess).toEqual(overSockets);
-    expect(fake.calls).toHaveLength(server.executions.get('x') ?? 0);
-  });
+const PROTOCOLS = ['2025-11-25', '2026-07-28'] as const;
 
-  test('refuse', async () => {
-    await using fake = fakeServer(offering([tool('charge')]));
-    await using server = await faultServer({ answers: 'sse' });
-    const inProcess = await callOn(fake.config, () =>
-      // Also to the attempt to connect again that follows.
-      fake.inject({ kind: 'refuse' }, { times: Infinity }),
-    );
-    const overSockets = await callOn({ url: server.url }, async () => {
-      await server.refuse();
-      // The client has to notice that the connection it keeps is gone.
-      await vi.waitFor(() => expect(server.openSockets).toBe(0));
-      await new Promise((resolve) => setTimeout(resolve, 50));
+describe.each(PROTOCOLS)(
+  'a fault of the fake server of %s is told like that of a server with sockets',
+  (protocol) => {
+    test.each(PAIRS)('%j', async (fakeFault, socketFault) => {
+      await using fake = fakeServer(offering([tool('charge')]), { protocol });
+      await using server = await faultServer({ answers: 'sse' });
+      const [inProcess, overSockets] = await Promise.all([
+        callOn(fake.config, () => fake.inject(fakeFault, { method: 'tools/call' })),
+        callOn({ url: server.url }, () => server.inject(socketFault, { on: 'tools/call' })),
+      ]);
+      expect(inProcess).toEqual(overSockets);
+      expect(fake.calls).toHaveLength(server.executions.get('x') ?? 0);
     });
-    expect(inProcess).toEqual(overSockets);
-    expect(inProcess).toMatchObject({ code: 'CONNECT_FAILED', delivery: 'not-sent' });
-    expect(fake.calls).toEqual([]);
-  });
-});
+
+    test('refuse', async () => {
+      await using fake = fakeServer(offering([tool('charge')]), { protocol });
+      await using server = await faultServer({ answers: 'sse' });
+      const inProcess = await callOn(fake.config, () =>
+        // Also to the attempt to connect again that follows.
+        fake.inject({ kind: 'refuse' }, { times: Infinity }),
+      );
+      const overSockets = await callOn({ url: server.url }, async () => {
+        await server.refuse();
+        // The client has to notice that the connection it keeps is gone.
+        await vi.waitFor(() => expect(server.openSockets).toBe(0));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      });
+      expect(inProcess).toEqual(overSockets);
+      expect(inProcess).toMatchObject({ code: 'CONNECT_FAILED', delivery: 'not-sent' });
+      expect(fake.calls).toEqual([]);
+    });
+  },
+);
