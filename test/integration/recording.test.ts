@@ -8,6 +8,10 @@ import { type EverythingServer, everythingServer, everythingStdio } from '../fix
 import { mcpHttpServer } from '../fixtures/mcp-http-server.js';
 import { modernHttpServer } from '../fixtures/modern-server.js';
 import { mcpWebSocketServer } from '../fixtures/web-socket-server.js';
+import { stdioProgram, webSocketProgram } from '../servers/connections.js';
+import { httpProgram } from '../servers/http.js';
+import { newerTasks } from '../servers/newer-tasks.js';
+import { ASKED_CITY, NOTE } from '../servers/program.js';
 import { rejection } from '../unit/client/fakes.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mcp-fleet-recording-'));
@@ -158,5 +162,146 @@ describe('a server without sessions', () => {
       expect(await conversation(replay.config)).toEqual(live);
       expect(replay.calls.map(({ tool }) => tool)).toEqual(['echo', 'asks', 'steps']);
     }
+  });
+});
+
+const ANSWERS: Readonly<Record<string, Record<string, string>>> = {
+  'Who?': { name: 'Ann é\u2028' },
+  'Where?': { city: 'Bern', street: 'Hill 1' },
+};
+
+/** Everything that a host gets to see of the program, in whatever revision. */
+async function useProgram(config: ServerConfig) {
+  const asked: string[] = [];
+  const progress: unknown[] = [];
+  const logs: unknown[] = [];
+  await using client = new McpClient('program', {
+    ...config,
+    handlers: {
+      async elicitation({ message }) {
+        asked.push(message);
+        return { action: 'accept', content: ANSWERS[message] ?? {} };
+      },
+      async sampling({ messages: [message] }) {
+        const text = `Well: ${JSON.stringify(message?.content)}`;
+        return { model: 'test', role: 'assistant', content: { type: 'text', text } };
+      },
+      roots: async () => [{ uri: 'file:///data' }],
+    },
+  });
+  client.on('log', ({ level, data }) => logs.push([level, data]));
+  const call = (name: string, args: Record<string, unknown> = {}) =>
+    client.callTool({ name, arguments: args }, { onProgress: (each) => progress.push(each) });
+  await client.setLogLevel('warning');
+  const tools = await client.listTools();
+  const results = [
+    await call('echo', { text: 'hi' }),
+    await call('sum', { a: 1, b: 2 }),
+    await call('fails'),
+    await call('place', { region: 'Zürich', floor: 3 }),
+    await call('steps'),
+    await call('says'),
+    await call('asks'),
+    await call('consults', { prompt: 'a colour' }),
+  ];
+  const changed = client.once('resource');
+  await client.subscribeResource(NOTE);
+  await call('write', { text: 'The second note' });
+  const update = await changed;
+  const read = [await client.readResource(NOTE), await client.readResource(ASKED_CITY)];
+  const prompts = [await client.getPrompt('greet', { color: 'blue' }), await client.getPrompt('introduce')];
+  const argument = { name: 'color', value: 'a' };
+  const completed = await client.complete({ ref: { type: 'ref/prompt', name: 'greet' }, argument });
+  const { code, delivery, rpcCode } = (await rejection(client.getPrompt('nobody'))) as RemoteError;
+  const { serverInfo, instructions, protocolVersion } = client;
+  const seen = {
+    about: { serverInfo, instructions },
+    lists: [tools, await client.listResources(), await client.listResourceTemplates()],
+    promptNames: (await client.listPrompts()).map(({ name }) => name),
+    // What tells of the revision alone.
+    results: results.map(withoutMeta),
+    read: read.map(withoutMeta),
+    prompts: prompts.map(withoutMeta),
+    completed: completed.completion,
+    error: { code, delivery, rpcCode },
+    update: update.uri,
+    progress,
+    logs,
+    asked,
+  };
+  return { seen, protocolVersion };
+}
+
+function withoutMeta<Result extends object>(result: Result): Result {
+  const { _meta, ttlMs: _ttl, cacheScope: _scope, ...rest } = result as Record<string, unknown>;
+  return rest as Result;
+}
+
+describe('one program', () => {
+  const TRANSPORTS = ['http', 'stdio', 'ws'] as const;
+  const REVISIONS = { older: '2025-11-25', newer: '2026-07-28' } as const;
+
+  async function serve(speaks: 'older' | 'newer', over: (typeof TRANSPORTS)[number]) {
+    if (over === 'stdio') return { config: stdioProgram(speaks), close: async () => {} };
+    const server = over === 'http' ? await httpProgram(speaks) : await webSocketProgram(speaks);
+    return { config: { url: server.url }, close: () => server.close() };
+  }
+
+  describe.each(['older', 'newer'] as const)('that speaks the %s revision', (speaks) => {
+    test.each(TRANSPORTS)('and is recorded over %s is replayed as it was, in each revision', async (over) => {
+      const path = join(folder, `${speaks}-${over}.json`);
+      const server = await serve(speaks, over);
+      await using recorder = recordServer(server.config);
+      const live = await useProgram(recorder.config);
+      await server.close();
+      expect(live.protocolVersion).toBe(REVISIONS[speaks]);
+      expect(live.seen.asked).toEqual(['Who?', 'Where?', 'Where?', 'Who?']);
+      expect(live.seen.logs).toEqual([
+        ['warning', 'of warning'],
+        ['error', 'of error'],
+      ]);
+      expect(live.seen.progress).toHaveLength(3);
+      await recorder.save(path);
+      for (const protocol of Object.values(REVISIONS)) {
+        await using replay = replayServer(path, { protocol });
+        const replayed = await useProgram(replay.config);
+        expect(replayed.seen).toEqual(live.seen);
+        expect(replayed.protocolVersion).toBe(protocol);
+      }
+    });
+  });
+});
+
+describe('calls that become tasks', () => {
+  async function useTasks(config: ServerConfig) {
+    const asked: string[] = [];
+    await using client = new McpClient('tasks', {
+      ...config,
+      handlers: {
+        async elicitation({ message }) {
+          asked.push(message);
+          return { action: 'accept', content: { name: 'Ann' } };
+        },
+      },
+    });
+    const content = async (name: string, args = {}) =>
+      (await client.callTool({ name, arguments: args })).content;
+    const results = [
+      await content('build', { what: 'a house' }),
+      await content('asks'),
+      await content('asks-first'),
+    ];
+    const { code, message } = (await rejection(client.callTool({ name: 'fails' }))) as RemoteError;
+    return { results, asked, error: { code, message } };
+  }
+
+  test('are replayed as they were', async () => {
+    await using server = await newerTasks();
+    await using recorder = recordServer({ url: server.url });
+    const live = await useTasks(recorder.config);
+    expect(live.asked).toEqual(['Who?', 'Who?']);
+    await using replay = replayServer(recorder.recording, { protocol: '2026-07-28' });
+    expect(await useTasks(replay.config)).toEqual(live);
+    expect(replay.calls.map(({ tool }) => tool)).toEqual(['build', 'asks', 'asks-first', 'fails']);
   });
 });
