@@ -8,6 +8,8 @@ import { fakeServer, fakeTokens, type Recording, recordServer, replayServer } fr
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { offering, rejection, text, textOf, tool } from '../client/fakes.js';
 
+const PROTOCOLS = ['2025-11-25', '2026-07-28'] as const;
+
 const folder = mkdtempSync(join(tmpdir(), 'mcp-fleet-recording-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -35,9 +37,9 @@ function requests({ exchanges }: Recording): unknown[] {
   );
 }
 
-describe('a recording', () => {
+describe.each(PROTOCOLS)('a recording of %s', (protocol) => {
   test('holds requests with their answers, in an order that is not that of the calls', async () => {
-    await using fake = fakeServer(counting());
+    await using fake = fakeServer(counting(), { protocol });
     const recording = await recordingOf(fake.config, async (client) => {
       await client.callTool({ name: 'next', arguments: { z: 1 } });
       await client.callTool({ name: 'again', arguments: { b: [2], a: { c: null } } });
@@ -58,7 +60,7 @@ describe('a recording', () => {
   });
 
   test('keeps different answers to the same request in their order, and the last one once', async () => {
-    await using fake = fakeServer(counting());
+    await using fake = fakeServer(counting(), { protocol });
     const recording = await recordingOf(fake.config, async (client) => {
       for (const name of ['next', 'again', 'next', 'again', 'again']) await client.callTool({ name });
     });
@@ -67,17 +69,23 @@ describe('a recording', () => {
   });
 
   test('keeps errors, progress, and what the server asks', async () => {
-    await using fake = fakeServer((server) => {
-      server.registerTool('ask', {}, async ({ requestId, sendNotification, _meta }) => {
-        const progressToken = _meta?.progressToken ?? '';
-        await sendNotification({ method: 'notifications/progress', params: { progressToken, progress: 1 } });
-        await server.server.elicitInput(FORM, { relatedRequestId: requestId });
-        return text('asked');
-      });
-      server.registerResource('doc', 'file:///doc', {}, () => {
-        throw new Error('gone');
-      });
-    });
+    await using fake = fakeServer(
+      (server) => {
+        server.registerTool('ask', {}, async ({ requestId, sendNotification, _meta }) => {
+          const progressToken = _meta?.progressToken ?? '';
+          await sendNotification({
+            method: 'notifications/progress',
+            params: { progressToken, progress: 1 },
+          });
+          await server.server.elicitInput(FORM, { relatedRequestId: requestId });
+          return text('asked');
+        });
+        server.registerResource('doc', 'file:///doc', {}, () => {
+          throw new Error('gone');
+        });
+      },
+      { protocol },
+    );
     const elicitation = async () => ({ action: 'decline' as const });
     const recording = await recordingOf({ ...fake.config, handlers: { elicitation } }, async (client) => {
       await client.callTool({ name: 'ask' }, { onProgress: () => {} });
@@ -94,8 +102,11 @@ describe('a recording', () => {
   });
 
   test('leaves out what got no answer, and what happened on the way', async () => {
-    await using fake = fakeServer(counting());
-    fake.inject({ kind: 'status', status: 503 }, { method: 'initialize' });
+    await using fake = fakeServer(counting(), { protocol });
+    fake.inject(
+      { kind: 'status', status: 503 },
+      { method: protocol === '2026-07-28' ? 'server/discover' : 'initialize' },
+    );
     fake.inject({ kind: 'reset' }, { method: 'tools/call' });
     const recording = await recordingOf(fake.config, async (client) => {
       await rejection(client.connect());
@@ -107,12 +118,15 @@ describe('a recording', () => {
 
   test('holds no header, token, session id or query value, even where the server repeats them', async () => {
     const secrets = ['header-secret', 'token-one', 'token-two', 'query-secret'];
-    await using fake = fakeServer((server) => {
-      server.registerTool('leak', {}, ({ requestInfo, sessionId, _meta }) => {
-        const everything = JSON.stringify([requestInfo?.headers, sessionId, _meta, secrets]);
-        return text(`${everything} ${Buffer.from('token-two').toString('base64')}`);
-      });
-    });
+    await using fake = fakeServer(
+      (server) => {
+        server.registerTool('leak', {}, ({ requestInfo, sessionId, _meta }) => {
+          const everything = JSON.stringify([requestInfo?.headers, sessionId, _meta, secrets]);
+          return text(`${everything} ${Buffer.from('token-two').toString('base64')}`);
+        });
+      },
+      { protocol },
+    );
     fake.inject({ kind: 'expire-token' }, { method: 'tools/call' });
     const auth = fakeTokens('token-one', 'token-two');
     const config = {
@@ -124,7 +138,7 @@ describe('a recording', () => {
       client.callTool({ name: 'leak', _meta: { trace: 'trace-secret' } }),
     );
     const written = JSON.stringify(recording);
-    const session = fake.requests.at(-1)?.headers['mcp-session-id'] ?? '';
+    const session = fake.requests.at(-1)?.headers['mcp-session-id'] ?? 'no session id';
     for (const secret of [...secrets, session, Buffer.from('token-two').toString('base64')]) {
       expect(written).not.toContain(secret);
     }
@@ -134,17 +148,19 @@ describe('a recording', () => {
   });
 
   test('is redacted as the user says, and replayed all the same', async () => {
-    await using fake = fakeServer(counting());
+    await using fake = fakeServer(counting(), { protocol });
     const talk = (password: string) => (client: McpClient) =>
       client.callTool({ name: 'again', arguments: { password, user: 'ada' } });
     const redact = (key: string, value: unknown) => (key === 'password' ? '[redacted]' : value);
     const recording = await recordingOf(fake.config, talk('hunter2'), { redact });
     expect(JSON.stringify(recording)).not.toContain('hunter2');
-    await using replay = replayServer(recording);
+    await using replay = replayServer(recording, { protocol });
     await using client = new McpClient('replayed', replay.config);
     expect(textOf(await talk('another')(client))).toBe('same');
   });
+});
 
+describe('a recording', () => {
   test('of a custom transport is the same as over HTTP', async () => {
     const transport = async () => {
       const [ours, theirs] = InMemoryTransport.createLinkedPair();
@@ -169,11 +185,39 @@ describe('a recording', () => {
   test('is refused for a bad entry, with its path', () => {
     expect(() => recordServer({ url: 'nowhere' })).toThrow(expect.objectContaining({ path: 'url' }));
   });
+
+  test('is the same in each revision, but for what only one says', async () => {
+    const talk = async (client: McpClient) => {
+      await client.listTools();
+      for (const name of ['next', 'again', 'next']) await client.callTool({ name, arguments: { a: 1 } });
+    };
+    const [older, newer] = await Promise.all(
+      PROTOCOLS.map(async (protocol) => {
+        await using fake = fakeServer(counting(), { protocol });
+        return await recordingOf(fake.config, talk);
+      }),
+    );
+    const hints = ({ exchanges }: Recording) =>
+      exchanges.map(({ result: { ttlMs: _ttl, cacheScope: _scope, ...result } = {}, ...rest }) => ({
+        ...rest,
+        result,
+      }));
+    expect(hints(newer as Recording)).toEqual(hints(older as Recording));
+  });
+
+  test('keeps how long lists hold, which the replay says again', async () => {
+    const cacheHints = { 'tools/list': { ttlMs: 60_000, cacheScope: 'public' } } as const;
+    await using fake = fakeServer(counting(), { protocol: '2026-07-28', cacheHints });
+    const recording = await recordingOf(fake.config, (client) => client.listTools());
+    const list = recording.exchanges.find(({ method }) => method === 'tools/list');
+    expect(list?.result).toMatchObject({ ttlMs: 60_000, cacheScope: 'public' });
+    expect(JSON.stringify(recording)).not.toContain('resultType');
+  });
 });
 
-describe('a replay', () => {
+describe.each(PROTOCOLS)('a replay in %s', (protocol) => {
   test('from a file answers as the server did, each time in turn and the last for ever', async () => {
-    await using fake = fakeServer(counting());
+    await using fake = fakeServer(counting(), { protocol });
     const path = join(folder, 'new', 'counting.json');
     await using recorder = recordServer(fake.config);
     await using live = new McpClient('live', recorder.config);
@@ -182,7 +226,7 @@ describe('a replay', () => {
     await recorder.save(path);
     expect(readFileSync(path, 'utf8')).toBe(`${JSON.stringify(recorder.recording, undefined, 2)}\n`);
 
-    await using replay = replayServer(path);
+    await using replay = replayServer(path, { protocol });
     await using client = new McpClient('replayed', replay.config);
     expect(await client.listTools()).toEqual(tools);
     const answers = [];
@@ -195,12 +239,12 @@ describe('a replay', () => {
   });
 
   test('refuses what was not recorded and names the nearest', async () => {
-    await using fake = fakeServer(counting());
+    await using fake = fakeServer(counting(), { protocol });
     const recording = await recordingOf(fake.config, async (client) => {
       await client.callTool({ name: 'again', arguments: { city: 'Bergen' } });
       await client.callTool({ name: 'next' });
     });
-    await using replay = replayServer(recording);
+    await using replay = replayServer(recording, { protocol });
     await using client = new McpClient('replayed', replay.config);
     const error = await rejection(client.callTool({ name: 'again', arguments: { city: 'Bergem' } }));
     expect(error).toMatchObject({
@@ -235,12 +279,14 @@ describe('a replay', () => {
         },
       ],
     };
-    await using replay = replayServer(recording);
+    await using replay = replayServer(recording, { protocol });
     const elicitation = vi.fn(async () => ({ action: 'decline' as const }));
     await using client = new McpClient('replayed', { ...replay.config, handlers: { elicitation } });
     const onProgress = vi.fn();
     const logged = vi.fn();
     client.on('log', logged);
+    // Without sessions logs are told to who asks for them alone.
+    await client.setLogLevel('info');
     for (const _ of [1, 2]) await client.callTool({ name: 'ask' }, { onProgress });
     expect(onProgress).toHaveBeenCalledTimes(2);
     expect(elicitation).toHaveBeenCalledTimes(2);
@@ -251,9 +297,12 @@ describe('a replay', () => {
   });
 
   test('can fail on demand, as any fake server', async () => {
-    await using replay = replayServer(RECORDING);
+    await using replay = replayServer(RECORDING, { protocol });
     await using client = new McpClient('replayed', { ...replay.config, retry: false });
-    replay.inject({ kind: 'status', status: 500 }, { method: 'ping' });
+    replay.inject(
+      { kind: 'status', status: 500 },
+      { method: protocol === '2026-07-28' ? 'server/discover' : 'ping' },
+    );
     expect(await rejection(client.ping())).toMatchObject({ httpStatus: 500 });
   });
 
