@@ -54,7 +54,7 @@ import type { RestAction, RestHandlerOptions } from 'mcp-fleet/rest';
 import * as rest from 'mcp-fleet/rest';
 import type { InstrumentOptions } from 'mcp-fleet/telemetry';
 import { instrument } from 'mcp-fleet/telemetry';
-import type { FakeServer, FakeTokenProvider } from 'mcp-fleet/testing';
+import type { CacheHint, FakeServer, FakeServerOptions, FakeTokenProvider } from 'mcp-fleet/testing';
 import * as testing from 'mcp-fleet/testing';
 import { assertType, describe, expectTypeOf, test } from 'vitest';
 
@@ -322,6 +322,19 @@ describe('the configuration of a server', () => {
     assertType<ServerConfig>({ url: 'https://a.test/', auth: 'token' });
     // @ts-expect-error numbers are no environment
     assertType<ServerConfig>({ command: 'node', env: { A: 1 } });
+  });
+
+  test('takes the revision that a fake server speaks, and how long its lists hold', () => {
+    expectTypeOf<FakeServerOptions['protocol']>().toEqualTypeOf<
+      '2025-11-25' | '2026-07-28' | 'both' | undefined
+    >();
+    const hint: CacheHint = { ttlMs: 60_000, cacheScope: 'public' };
+    assertType<FakeServerOptions>({ protocol: 'both', cacheHints: { 'tools/list': hint } });
+    assertType(testing.replayServer('recording.json', { protocol: '2026-07-28' }));
+    // @ts-expect-error no such revision
+    assertType<FakeServerOptions>({ protocol: '2024-11-05' });
+    // @ts-expect-error what a tool answers does not hold
+    assertType<FakeServerOptions>({ cacheHints: { 'tools/call': hint } });
   });
 
   test('takes the configuration of a fake server', () => {

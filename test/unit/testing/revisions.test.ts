@@ -1,6 +1,6 @@
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { McpClient } from 'mcp-fleet';
-import { type FakeServerOptions, fakeServer } from 'mcp-fleet/testing';
+import { type FakeServerOptions, fakeServer, fakeTokens } from 'mcp-fleet/testing';
 import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { offering, rejection, text, textOf } from '../client/fakes.js';
@@ -122,6 +122,38 @@ describe.each<[string, FakeServerOptions, string]>([
     expect(await client.callTool({ name: 'add', arguments: { a: 'x' } })).toMatchObject({ isError: true });
     expect(await rejection(client.getPrompt('nobody'))).toMatchObject({ code: 'REMOTE_ERROR' });
     expect(fake.calls).toEqual([]);
+  });
+
+  test.each(['restart', 'close'] as const)('breaks a call that runs with %s()', async (how) => {
+    stopped.mockClear();
+    await using fake = fakeServer(everyKind, options);
+    await using client = new McpClient('a', { ...fake.config, retry: false });
+    const call = rejection(client.callTool({ name: 'slow' }));
+    await vi.waitFor(() => expect(fake.calls).toHaveLength(1));
+    await fake[how]();
+    expect(await call).toMatchObject({ code: 'OUTCOME_UNKNOWN', cause: { code: 'CONNECTION_LOST' } });
+    await vi.waitFor(() => expect(stopped).toHaveBeenCalledOnce());
+  });
+
+  test('refuses connections once it is closed', async () => {
+    await using fake = fakeServer(everyKind, options);
+    await using client = new McpClient('a', { ...fake.config, retry: false });
+    await client.listTools();
+    await fake.close();
+    await fake.close();
+    const error = await rejection(client.callTool({ name: 'add', arguments: { a: 1, b: 2 } }));
+    expect(error).toMatchObject({ code: 'CONNECT_FAILED', delivery: 'not-sent' });
+  });
+
+  test('records calls as they were sent, with who sent them', async () => {
+    await using fake = fakeServer(everyKind, options);
+    await using client = new McpClient('a', { ...fake.config, auth: fakeTokens('secret') });
+    await client.callTool({ name: 'add', arguments: { a: 1, b: 2, extra: { deep: [1] } } });
+    await client.callTool({ name: 'add', arguments: { a: 'no number' } });
+    expect(fake.calls).toEqual([
+      { tool: 'add', arguments: { a: 1, b: 2, extra: { deep: [1] } }, authorization: 'Bearer secret' },
+    ]);
+    expect(fake.requests.filter(({ method }) => method === 'tools/call')).toHaveLength(2);
   });
 
   test('is well again after a restart', async () => {
