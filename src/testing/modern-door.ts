@@ -1,5 +1,4 @@
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { isRecord } from '../session/reading/json-values.js';
 import type { CacheHints } from './fake-server-options.js';
 import { isNews, Listeners } from './listeners.js';
 import { answerOf, complete, discovery, eventStream, notFound, refused } from './modern-answers.js';
@@ -54,13 +53,13 @@ export class ModernDoor {
     this.#wasUsed = true;
     const { id, method } = message;
     if (GONE.has(method)) return notFound(id);
-    const { requestState, inputResponses, ...params } = message.params ?? {};
+    const { requestState, inputResponses: _responses, ...params } = message.params ?? {};
     if (requestState !== undefined) {
       const waiting = this.#waiting.get(requestState);
       // Not taken for a new request: the tool would run again.
       if (waiting === undefined) return refused(id, UNKNOWN_STATE);
       this.#waiting.delete(requestState);
-      waiting.answer(isRecord(inputResponses) ? inputResponses : {});
+      waiting.goOn(message.params ?? {});
       return this.#respond(message, waiting, signal);
     }
     const run = this.#begin(message, headers);

@@ -8,7 +8,7 @@ import {
   type RequestId,
 } from '@modelcontextprotocol/sdk/types.js';
 import { isRecord } from '../session/reading/json-values.js';
-import type { Envelope, Refusal } from './modern-request.js';
+import { type Envelope, metaOf, type Params, type Refusal } from './modern-request.js';
 
 /** Ids of what is said inside, which the client never sees. */
 const INITIALIZE_ID = 'initialize';
@@ -64,6 +64,8 @@ export class ServerRun implements Transport {
   #wake: () => void = () => {};
   #asked = 0;
   #isOver = false;
+  /** What the request brought, which the tool knows, and what the one brings that goes on with it. */
+  #progressToken: { given: unknown; current: unknown } = { given: undefined, current: undefined };
 
   constructor(server: McpServer, context: RunContext) {
     this.server = server;
@@ -94,11 +96,18 @@ export class ServerRun implements Transport {
   }
 
   begin({ method, params }: Pick<JSONRPCRequest, 'method' | 'params'>): void {
+    const { progressToken } = metaOf(params);
+    this.#progressToken = { given: progressToken, current: progressToken };
     this.#tell({ jsonrpc: '2.0', id: REQUEST_ID, method, ...(params !== undefined && { params }) });
   }
 
-  /** Answers to what was asked, by the names that it was asked under. What is left out is asked again. */
-  answer(responses: Readonly<Record<string, unknown>>): void {
+  /**
+   * Goes on with answers to what was asked, by the names that it was asked under. What is left out is asked again.
+   * @param params of the request that brings them
+   */
+  goOn(params: Params): void {
+    this.#progressToken.current = metaOf(params).progressToken;
+    const responses = isRecord(params.inputResponses) ? params.inputResponses : {};
     for (const [name, result] of Object.entries(responses)) {
       const question = this.#questions.get(name);
       if (question === undefined || !isRecord(result)) continue;
@@ -175,7 +184,17 @@ export class ServerRun implements Transport {
       return;
     }
     const isUnwanted = method === 'notifications/message' && this.#context.logLevel === undefined;
-    if (!this.#isOver && !isUnwanted) this.#events.push({ kind: 'said', message });
+    const said = method === 'notifications/progress' ? this.#underCurrentToken(message) : message;
+    if (said !== undefined && !this.#isOver && !isUnwanted)
+      this.#events.push({ kind: 'said', message: said });
+  }
+
+  #underCurrentToken(message: JSONRPCNotification): JSONRPCNotification | undefined {
+    const { given, current } = this.#progressToken;
+    if (given === current || message.params?.progressToken !== given) return message;
+    return current === undefined
+      ? undefined
+      : { ...message, params: { ...message.params, progressToken: current } };
   }
 
   #answered(id: RequestId, answer: Answer): void {

@@ -269,6 +269,32 @@ describe('input', () => {
     },
   );
 
+  test('is followed by progress under the token of the request that goes on', async () => {
+    await using fake = fakeServer((server) => {
+      server.registerTool('ask', {}, async ({ sendNotification, _meta }) => {
+        await server.server.elicitInput(FORM);
+        const progressToken = _meta?.progressToken ?? '';
+        await sendNotification({ method: 'notifications/progress', params: { progressToken, progress: 1 } });
+        return text('done');
+      });
+    }, MODERN);
+    const tokens = async (progressToken?: string) => {
+      const first = await answer(send(fake, 'tools/call', { ...ASKED, meta: { progressToken: 'first' } }));
+      const { requestState } = first.result ?? {};
+      const params = {
+        ...PARAMS,
+        requestState,
+        inputResponses: { 'question-1': { action: 'decline' } },
+      };
+      const meta = progressToken === undefined ? {} : { progressToken };
+      const messages = await said(send(fake, 'tools/call', { ...ASKED, params, meta }));
+      return messages.map(({ params: told }) => told?.progressToken);
+    };
+    expect(await tokens('second')).toEqual(['second', undefined]);
+    // Who gives no token any more is told nothing.
+    expect(await tokens()).toEqual([undefined]);
+  });
+
   test('several things are asked for at once', async () => {
     await using fake = fakeServer((server) => {
       server.registerTool('ask', {}, async () => {

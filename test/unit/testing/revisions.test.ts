@@ -89,6 +89,24 @@ describe.each<[string, FakeServerOptions, string]>([
     await vi.waitFor(() => expect(logged).toHaveBeenCalledWith('warning'));
   });
 
+  test('tells progress before it asks and after, each once', async () => {
+    await using fake = fakeServer((server) => {
+      server.registerTool('ask', {}, async ({ requestId, sendNotification, _meta }) => {
+        const progressToken = _meta?.progressToken ?? '';
+        const tell = (progress: number) =>
+          sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
+        await tell(1);
+        await server.server.elicitInput(FORM, { relatedRequestId: requestId });
+        await tell(2);
+        return text('done');
+      });
+    }, options);
+    await using client = new McpClient('a', { ...fake.config, handlers });
+    const onProgress = vi.fn();
+    await client.callTool({ name: 'ask' }, { onProgress });
+    expect(onProgress.mock.calls).toEqual([[{ progress: 1 }], [{ progress: 2 }]]);
+  });
+
   test('tells what has changed', async () => {
     const tools = ['one'];
     await using fake = fakeServer((server) => {
