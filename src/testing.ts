@@ -3,7 +3,7 @@ export {
   describeTokenProvider,
 } from './testing/describe-token-provider.js';
 export { type FakeServer, fakeServer } from './testing/fake-server.js';
-export type { CacheHint, FakeServerOptions } from './testing/fake-server-options.js';
+export type { CacheHint, CacheHints, FakeServerOptions } from './testing/fake-server-options.js';
 export { type FakeTokenProvider, fakeTokens } from './testing/fake-tokens.js';
 export type { Fault, FaultMoment, FaultOptions } from './testing/fault.js';
 export type { FakeServerRequest } from './testing/received-request.js';

@@ -14,9 +14,15 @@ export interface FakeServerOptions {
   cacheHints?: CacheHints;
 }
 
-export type CacheHints = { readonly [Method in CacheableMethod]?: CacheHint };
-
-export type CacheableMethod = (typeof CACHEABLE_METHODS)[number];
+/** By the method that is answered. */
+export interface CacheHints {
+  readonly 'server/discover'?: CacheHint;
+  readonly 'tools/list'?: CacheHint;
+  readonly 'prompts/list'?: CacheHint;
+  readonly 'resources/list'?: CacheHint;
+  readonly 'resources/templates/list'?: CacheHint;
+  readonly 'resources/read'?: CacheHint;
+}
 
 /** "Caching" of MCP 2026-07-28. */
 export interface CacheHint {
@@ -33,7 +39,7 @@ export const CACHEABLE_METHODS = [
   'resources/list',
   'resources/templates/list',
   'resources/read',
-] as const;
+] as const satisfies readonly (keyof CacheHints)[];
 
 const PROTOCOLS = ['2025-11-25', '2026-07-28', 'both'] as const;
 const TTL = 'expected a whole number of milliseconds of at least 0';

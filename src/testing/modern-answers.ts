@@ -1,10 +1,5 @@
 import type { RequestId } from '@modelcontextprotocol/sdk/types.js';
-import {
-  CACHEABLE_METHODS,
-  type CacheableMethod,
-  type CacheHint,
-  type CacheHints,
-} from './fake-server-options.js';
+import { CACHEABLE_METHODS, type CacheHint, type CacheHints } from './fake-server-options.js';
 import {
   METHOD_NOT_FOUND,
   metaOf,
@@ -42,7 +37,7 @@ export function complete(
   };
 }
 
-function isCacheable(method: string): method is CacheableMethod {
+function isCacheable(method: string): method is keyof CacheHints {
   return CACHEABLE_METHODS.some((each) => each === method);
 }
 
