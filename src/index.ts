@@ -10,7 +10,7 @@ export type { CallContext, CallHandler, CallInterceptor } from './calls/intercep
 export type { CacheOptions } from './calls/result-cache.js';
 export type { RetryOptions } from './calls/retry.js';
 export type { ToolCall } from './calls/tool-call.js';
-export type { McpClientEvents } from './client/events.js';
+export type { McpClientEvents, ServerEvent } from './client/events.js';
 export type { HealthCheckOptions } from './client/health-check.js';
 export { McpClient } from './client/mcp-client.js';
 export type {
@@ -18,9 +18,12 @@ export type {
   HttpServerConfig,
   ServerConfig,
   ServerDefaults,
+  SettingsContext,
+  SettingsFunction,
   StdioServerConfig,
   WebSocketServerConfig,
 } from './client/server-config.js';
+export type { ServerView } from './client/server-view.js';
 export type { ServerSnapshot } from './client/snapshot.js';
 export type { ServerStatus } from './client/status.js';
 export type { ListenOptions, Unsubscribe } from './core/emitter.js';
@@ -39,10 +42,12 @@ export {
   UnknownServerError,
   UnknownToolError,
 } from './core/errors.js';
+export type { Identity } from './core/identity.js';
 export type { Logger } from './core/logger.js';
 export type {
   CallOutcome,
   ConnectReport,
+  Fleet,
   FleetPrompt,
   FleetResource,
   FleetResourceTemplate,

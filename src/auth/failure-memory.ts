@@ -11,12 +11,18 @@ const LONGEST_RETRY_AFTER_MS = 300_000;
 
 /** Knows that tokens cannot be had for now, so that nobody waits for what will fail. */
 export class FailureMemory {
+  readonly #permanentWaitMs: number;
   #failures = 0;
   #last: { error: AuthError; until: number } | undefined;
 
+  /** @param permanentWaitMs for what only a person can repair */
+  constructor(permanentWaitMs = PERMANENT_WAIT_MS) {
+    this.#permanentWaitMs = permanentWaitMs;
+  }
+
   /** @returns milliseconds until it is worth asking again. */
   remember(error: AuthError): number {
-    const waitMs = error.retryable ? this.#backoffMs(error.retryAfterMs) : PERMANENT_WAIT_MS;
+    const waitMs = error.retryable ? this.#backoffMs(error.retryAfterMs) : this.#permanentWaitMs;
     this.#failures++;
     this.#last = { error, until: performance.now() + waitMs };
     return waitMs;

@@ -1,6 +1,7 @@
 import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { AuthError, describeThrown, McpFleetError, ofServer } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
 import { problemOfAnswer } from './token-answer.js';
 import {
   type AccessToken,
@@ -14,16 +15,22 @@ const PROVIDER_TIMEOUT_MS = 30_000;
 
 /**
  * Asks a provider for a token once, whatever it does: throw, hang, or answer junk.
+ * @param identity on whose behalf; called when the provider looks.
  * @param closing ends the question; the promise then rejects with its reason.
  * @throws {AuthError} `TOKEN_FAILED`
  */
 export function callProvider(
   provider: TokenProvider,
-  question: Omit<TokenContext, 'signal'>,
+  question: Omit<TokenContext, 'signal' | 'identity'>,
   closing: AbortSignal,
+  identity?: () => Identity,
 ): Promise<AccessToken | string | undefined> {
   return asked(question.server, closing, async (signal) => {
-    const answer = await provider.getToken({ ...question, signal });
+    const context = { ...question, signal };
+    // Whether a provider tells identities apart shows in whether it looks.
+    if (identity !== undefined)
+      Object.defineProperty(context, 'identity', { enumerable: true, get: identity });
+    const answer = await provider.getToken(context);
     const problem = problemOfAnswer(answer);
     if (problem !== undefined) throw unusable(problem);
     const forAll = typeof answer === 'string' && isForAll(provider) === true;
@@ -45,17 +52,22 @@ export function askForKey(
   });
 }
 
-async function asked<Answer>(
+/**
+ * Asks a function of the host, whatever it does. @throws {AuthError} `TOKEN_FAILED`
+ * @param what the function, for messages
+ */
+export async function asked<Answer>(
   server: string,
   closing: AbortSignal,
   question: (signal: AbortSignal) => Promise<Answer>,
+  what = 'The token provider',
 ): Promise<Answer> {
   const deadline = new Deadline({ timeoutMs: PROVIDER_TIMEOUT_MS, signal: closing });
   try {
     return await abortable(question(deadline.abortSignal), deadline.signal);
   } catch (error) {
     closing.throwIfAborted();
-    throw ofServer(asAuthError(error), server);
+    throw ofServer(asAuthError(error, what), server);
   } finally {
     deadline[Symbol.dispose]();
   }
@@ -66,18 +78,18 @@ function unusable(problem: string): AuthError {
 }
 
 /** What a foreign provider throws is taken for transient: it does not say. */
-function asAuthError(error: unknown): AuthError {
+function asAuthError(error: unknown, what: string): AuthError {
   if (error instanceof AuthError && error.code === 'TOKEN_FAILED') return error;
   if (!(error instanceof McpFleetError))
-    return tokenFailed(`The token provider threw ${describeThrown(error)}`, error, true);
-  return tokenFailed(
-    `The token provider failed: ${error.message}`,
-    error,
-    error.retryable,
-    error.retryAfterMs,
-  );
+    return tokenFailed(`${what} threw ${describeThrown(error)}`, error, true);
+  return tokenFailed(`${what} failed: ${error.message}`, error, error.retryable, error.retryAfterMs);
 }
 
-function tokenFailed(message: string, cause: unknown, retryable: boolean, retryAfterMs?: number): AuthError {
+export function tokenFailed(
+  message: string,
+  cause: unknown,
+  retryable: boolean,
+  retryAfterMs?: number,
+): AuthError {
   return new AuthError('TOKEN_FAILED', message, { cause, delivery: 'not-sent', retryable, retryAfterMs });
 }

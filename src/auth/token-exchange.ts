@@ -38,7 +38,8 @@ class TokenExchange implements TokenProvider {
 
   async getToken(context: TokenContext): Promise<AccessToken | undefined> {
     const subjectToken = await this.#subjectToken(context);
-    if (context.key !== undefined && context.key !== keyOf(subjectToken)) {
+    const isKeptByToken = context.key !== undefined && context.identity === undefined;
+    if (isKeptByToken && context.key !== keyOf(subjectToken)) {
       // It would be kept under the name of somebody else.
       throw failed('The subject token changed while a token was asked for');
     }
@@ -70,11 +71,11 @@ class TokenExchange implements TokenProvider {
 async function answerOf(
   option: 'subjectToken' | 'actorToken',
   ask: TokenExchangeOptions['subjectToken'],
-  { server, url, signal }: TokenKeyContext,
+  { server, url, signal, identity }: TokenKeyContext,
 ): Promise<string | undefined> {
   let answer: unknown;
   try {
-    answer = await ask({ server, url, signal });
+    answer = await ask({ server, url, signal, ...(identity !== undefined && { identity }) });
   } catch (cause) {
     throw failed(`The ${option} function threw ${describeThrown(cause)}`, cause);
   }

@@ -1,4 +1,5 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
+import type { Identity } from '../core/identity.js';
 import type { KnownSecrets } from '../core/known-secrets.js';
 
 /**
@@ -26,7 +27,7 @@ export interface TokenProvider {
   /**
    * For a provider that acts for many users: whose token a request needs. Tokens are kept, joined and renewed per
    * key and never cross from one key to another; those of the 1,000 keys used last are kept. `getToken` gets the
-   * key as `context.key`.
+   * key as `context.key`. Not asked where a call gives an identity: then the identity's key is that key.
    *
    * Asked for each request, in the async context of the caller, so that `AsyncLocalStorage` works. `undefined`
    * stands for requests of no user. A token with a key is renewed when a request comes shortly before it expires,
@@ -38,7 +39,7 @@ export interface TokenProvider {
 }
 
 /** What a {@link TokenProvider} is told when it is asked for a key. */
-export type TokenKeyContext = Pick<TokenContext, 'server' | 'url' | 'signal'>;
+export type TokenKeyContext = Pick<TokenContext, 'server' | 'url' | 'signal' | 'identity'>;
 
 /** A bearer token and how long it is good for. */
 export interface AccessToken {
@@ -73,8 +74,14 @@ export interface TokenContext {
    * `scopes` holds those asked for before, too.
    */
   readonly challenge: { readonly scopes?: readonly string[]; readonly resourceMetadata?: URL } | undefined;
-  /** What the provider's own `key` answered, in a provider that has one. */
+  /** What the provider's own `key` answered, in a provider that has one, or the key of `identity`. */
   readonly key?: string;
+  /**
+   * On whose behalf the token is asked for, where the call gives an identity; it comes before what `key` would answer.
+   * `claims` are there as long as a call of that identity is under way. A provider that reads it gets a connection, and
+   * tokens, for each identity.
+   */
+  readonly identity?: Identity;
   /** The server's HTTP client: its limits, its redirect rule, and the user's `fetch` if one was configured. */
   readonly fetch?: FetchLike;
 }

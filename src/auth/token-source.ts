@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { abortable } from '../core/abort.js';
 import { AuthError, McpFleetError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
 import type { KnownSecrets } from '../core/known-secrets.js';
 import { SingleFlight } from '../core/single-flight.js';
 import type { StopSignal } from '../core/stop-signal.js';
@@ -16,6 +17,9 @@ import { StepUp } from './step-up.js';
 import { restated } from './token-errors.js';
 import { type AccessToken, KNOWN_SECRETS, type TokenContext, type TokenProvider } from './token-provider.js';
 
+/** How long what only a person can repair is not asked for again on behalf of an identity. */
+const IDENTITY_WAIT_MS = 1_000;
+
 export interface TokenSourceOptions {
   provider: TokenProvider;
   /** Name of the server, as configured. */
@@ -26,6 +30,8 @@ export interface TokenSourceOptions {
   secrets?: KnownSecrets | undefined;
   /** Whose tokens they are, for a provider that acts for many. Such tokens are renewed on use, not by a timer. */
   key?: string | undefined;
+  /** On whose behalf tokens are asked for. Their claims are there while a call of theirs is under way. */
+  identity?: (() => Identity) | undefined;
   /** Ends this source, and others that share it. @default its own */
   closing?: AbortController;
   /** Told of each request to the provider, successful or not. For plain strings: when they change, or are asked for again. */
@@ -53,7 +59,7 @@ export class TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #flight = new SingleFlight<Answer>();
   readonly #closing: AbortController;
-  readonly #failures = new FailureMemory();
+  readonly #failures: FailureMemory;
   readonly #rejections = new RejectionLimit();
   readonly #stepUp = new StepUp();
   readonly #refreshAhead = new BackgroundTimer();
@@ -64,9 +70,12 @@ export class TokenSource {
   #asksEachTime = false;
   #lastPlain: string | undefined;
   #challenge: Challenge | undefined;
+  #readsIdentity = false;
 
   constructor(options: TokenSourceOptions) {
     this.#options = options;
+    // The one who can help is the one who asks, and may have done so meanwhile.
+    this.#failures = new FailureMemory(options.identity && IDENTITY_WAIT_MS);
     this.#closing = options.closing ?? new AbortController();
     // Each question listens to it, and plain strings are asked for by many callers at a time.
     setMaxListeners(0, this.#closing.signal);
@@ -81,6 +90,24 @@ export class TokenSource {
   /** Each request asks for a token of its own, perhaps of another user: what it brings must not be shared. */
   get isPerRequest(): boolean {
     return this.#asksEachTime;
+  }
+
+  /** The provider has looked for whom it is asked. */
+  get readsIdentity(): boolean {
+    return this.#readsIdentity;
+  }
+
+  /** The token that is kept. */
+  get held(): AccessToken | undefined {
+    return this.#held?.token;
+  }
+
+  /** Keeps a token that another source was given for everybody. */
+  adopt(token: AccessToken): void {
+    if (this.#held !== undefined) return;
+    this.#held = new HeldToken(token);
+    this.#asksEachTime = false;
+    this.#schedule(this.#held.refreshAt);
   }
 
   /**
@@ -223,7 +250,7 @@ export class TokenSource {
   }
 
   async #ask(question: Question): Promise<Answer> {
-    const { provider, server, url, fetch, key, secrets } = this.#options;
+    const { provider, server, url, fetch, key, secrets, identity } = this.#options;
     const context = {
       server,
       url: new URL(url),
@@ -233,11 +260,17 @@ export class TokenSource {
       ...(secrets !== undefined && { [KNOWN_SECRETS]: secrets }),
     };
     try {
-      return this.#accept(question, await callProvider(provider, context, this.#closing.signal));
+      const read = identity && (() => this.#read(identity));
+      return this.#accept(question, await callProvider(provider, context, this.#closing.signal, read));
     } catch (error) {
       if (error instanceof AuthError) this.#announce({ reason: question.reason, error });
       throw error;
     }
+  }
+
+  #read(identity: () => Identity): Identity {
+    this.#readsIdentity = true;
+    return identity();
   }
 
   #question(reason: Question['reason']): Question {

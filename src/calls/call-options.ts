@@ -1,9 +1,16 @@
+import type { Identity } from '../core/identity.js';
+
 /** Options of everything that asks a server. */
 export interface RequestOptions {
   /** Ends the waiting; the promise rejects with the signal's own reason. */
   signal?: AbortSignal;
   /** Milliseconds from now to the result. @default `callTimeoutMs` */
   timeoutMs?: number;
+  /**
+   * On whose behalf this is done; a string is its key. What belongs to one identity (tokens, sessions, lists, results,
+   * subscriptions) never reaches another. @default nobody in particular
+   */
+  identity?: Identity | string;
 }
 
 export interface CallOptions extends RequestOptions {

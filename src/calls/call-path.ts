@@ -43,7 +43,7 @@ export class CallPath<Session> {
     // Here too, so that nobody queues for what will be refused.
     breaker?.admit();
     const attempt = () => this.#attempt(send, call.deadline);
-    return queue.run(() => withRetries(attempt, repeatability, retry, call), call.signal);
+    return queue.run(() => withRetries(attempt, repeatability, retry, call), call.signal, call.identity);
   }
 
   async #attempt<Result>(

@@ -3,14 +3,23 @@ import type { StopSignal } from '../core/stop-signal.js';
 
 interface Waiter {
   admit(): void;
+  refuse(): void;
 }
 
-/** Bounds the calls in flight at one server, and those that wait for their turn, first come first served. */
+/** The line of those who act for nobody in particular. */
+const NOBODY = '';
+
+/**
+ * Bounds the calls in flight at one server, and those that wait for their turn. Identities take turns: each has a line
+ * of its own, first come first served.
+ */
 export class CallQueue {
   readonly #maxConcurrency: number;
   readonly #maxQueue: number;
-  readonly #waiting = new Set<Waiter>();
+  /** By identity, in the order in which they get their turns; none is empty. */
+  readonly #lines = new Map<string, Set<Waiter>>();
   #running = 0;
+  #waiting = 0;
 
   constructor(maxConcurrency: number, maxQueue: number) {
     this.#maxConcurrency = maxConcurrency;
@@ -22,14 +31,17 @@ export class CallQueue {
   }
 
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting;
   }
 
-  /** @throws {McpFleetError} `QUEUE_FULL`; the signal's reason when aborted before or while waiting */
-  async run<Result>(work: () => Promise<Result>, signal: StopSignal): Promise<Result> {
+  /**
+   * @param identity whose turn it takes
+   * @throws {McpFleetError} `QUEUE_FULL`; the signal's reason when aborted before or while waiting
+   */
+  async run<Result>(work: () => Promise<Result>, signal: StopSignal, identity = NOBODY): Promise<Result> {
     signal.throwIfAborted();
     if (this.#running < this.#maxConcurrency) this.#running++;
-    else await this.#turn(signal);
+    else await this.#turn(signal, identity);
     try {
       return await work();
     } finally {
@@ -37,41 +49,75 @@ export class CallQueue {
     }
   }
 
-  #turn(signal: StopSignal): Promise<void> {
-    if (this.#waiting.size >= this.#maxQueue) {
-      throw new McpFleetError(
-        'QUEUE_FULL',
-        `More than maxQueue (${this.#maxQueue}) calls wait for this server`,
-        {
-          delivery: 'not-sent',
-          retryable: true,
-        },
-      );
-    }
+  #turn(signal: StopSignal, identity: string): Promise<void> {
+    if (this.#waiting >= this.#maxQueue) this.#makeRoom(identity);
     return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#remove(identity, waiter);
+        reject(signal.reason);
+      };
       const waiter: Waiter = {
         admit() {
           signal.removeEventListener('abort', leave);
           resolve();
         },
-      };
-      const leave = () => {
-        this.#waiting.delete(waiter);
-        reject(signal.reason);
+        refuse: () => {
+          signal.removeEventListener('abort', leave);
+          reject(this.#full());
+        },
       };
       signal.addEventListener('abort', leave, { once: true });
-      this.#waiting.add(waiter);
+      const line = this.#lines.get(identity);
+      if (line === undefined) this.#lines.set(identity, new Set([waiter]));
+      else line.add(waiter);
+      this.#waiting++;
     });
+  }
+
+  /** The longest line gives a place to a shorter one: nobody can fill the queue for the others. */
+  #makeRoom(identity: string): void {
+    let longest: [string, Set<Waiter>] | undefined;
+    for (const line of this.#lines) if (line[1].size > (longest?.[1].size ?? 0)) longest = line;
+    const own = this.#lines.get(identity)?.size ?? 0;
+    if (longest === undefined || longest[1].size <= own + 1) throw this.#full();
+    const last = [...longest[1]].at(-1) as Waiter;
+    this.#remove(longest[0], last);
+    last.refuse();
+  }
+
+  #full(): McpFleetError {
+    return new McpFleetError(
+      'QUEUE_FULL',
+      `More than maxQueue (${this.#maxQueue}) calls wait for this server`,
+      {
+        delivery: 'not-sent',
+        retryable: true,
+      },
+    );
+  }
+
+  #remove(identity: string, waiter: Waiter): void {
+    const line = this.#lines.get(identity);
+    if (line?.delete(waiter) !== true) return;
+    this.#waiting--;
+    if (line.size === 0) this.#lines.delete(identity);
   }
 
   /** The place goes to the next in line without becoming free in between. */
   #release(): void {
-    const [next] = this.#waiting;
+    const [next] = this.#lines;
     if (next === undefined) {
       this.#running--;
       return;
     }
-    this.#waiting.delete(next);
-    next.admit();
+    const [identity, line] = next;
+    const [waiter] = line as Set<Waiter> & Iterable<Waiter>;
+    this.#remove(identity, waiter as Waiter);
+    // The others are before it now.
+    if (line.size > 0) {
+      this.#lines.delete(identity);
+      this.#lines.set(identity, line);
+    }
+    waiter?.admit();
   }
 }

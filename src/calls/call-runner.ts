@@ -25,6 +25,8 @@ export interface CallSubject {
 
 export interface CallReport extends CallSubject {
   readonly server: string;
+  /** The key of the identity on whose behalf it was made. */
+  readonly identity?: string;
   readonly outcome: 'ok' | 'tool_error' | 'failed' | 'aborted';
   readonly durationMs: number;
   readonly attempts: number;
@@ -151,6 +153,7 @@ export class CallRunner {
       cached: call.cached,
     };
     if (name !== undefined) report.name = name;
+    if (call.identity !== undefined) report.identity = call.identity;
     if (outcome === 'failed') report.error = asReported(thrown);
     this.#options.onCall(report);
     observation?.end(report);

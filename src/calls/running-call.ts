@@ -12,6 +12,8 @@ export class RunningCall {
   delivery: Delivery | undefined;
   /** A session that the server forgot is made up for once. */
   resentToNewSession = false;
+  /** The key of the identity on whose behalf it is made. */
+  identity: string | undefined;
   /** The result came from the cache. */
   cached = false;
 

@@ -2,108 +2,106 @@ import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { withBearer } from '../auth/bearer-fetch.js';
 import type { TokenRefresh } from '../auth/token-source.js';
 import { TokenSources } from '../auth/token-sources.js';
-import { KnownSecrets } from '../core/known-secrets.js';
+import { McpFleetError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
+import type { KnownSecrets } from '../core/known-secrets.js';
 import { loaded } from '../core/loaded.js';
 import type { StopSignal } from '../core/stop-signal.js';
-import { TextExit } from '../core/text-exit.js';
-import { type AddressGuard, addressGuardOf } from '../net/address-guard.js';
+import { lowerCaseNames } from '../net/headers.js';
 import type { HttpFetch } from '../net/http.js';
 import type { SessionTarget } from '../session/open.js';
-import type { LearnedEra } from '../session/revisions.js';
 import type { Session, SessionObserver } from '../session/session.js';
 import { Stderr } from '../session/transports/stderr.js';
 import { configuredSecrets } from './configured-secrets.js';
-import { type HttpPath, httpPath } from './http-path.js';
-import { type ServerSettings, targetOf } from './options.js';
-import type { ServerConfig } from './server-config.js';
-
-/** Tokens that requests under way may have sent: each sends two at most, and some wait for nobody. */
-const SECRETS_PER_CALL = 2;
-const LEAST_PASSING_SECRETS = 256;
+import type { SettingsFunction } from './server-config.js';
+import type { ServerPath } from './server-path.js';
+import { settingsFunctionOf } from './settings-function.js';
 
 export interface ServerAccessHooks {
+  /** Requests of several identities go over it. */
+  isShared: boolean;
   onRefresh(refresh: TokenRefresh): void;
   /** A line of a process's stderr; wanted only where `isStderrHeard` says so. */
   onStderr(line: string): void;
   isStderrHeard(): boolean;
 }
 
-/** How one server is reached: its target, its HTTP path, its tokens, its secrets. Opens sessions. */
+/** Whose it is, and whether callers say so or the token provider's `key` does. */
+export interface AccessOwner {
+  readonly key: string;
+  readonly isGiven: boolean;
+  identity(): Identity;
+}
+
+/** What one identity, or nobody in particular, reaches a server with: tokens, header fields, environment. Opens sessions. */
 export class ServerAccess {
   readonly tokens: TokenSources | undefined;
-  readonly target: SessionTarget;
-  /** The way by which all text that concerns this server leaves. */
-  readonly exit: TextExit;
-  readonly secrets: KnownSecrets;
   /** Of the server's processes, where it is one. */
   readonly stderr: Stderr | undefined;
-  readonly #server: string;
-  readonly #settings: ServerSettings;
-  readonly #http: HttpPath;
+  readonly #path: ServerPath;
+  readonly #identity: (() => Identity) | undefined;
+  readonly #give: SettingsFunction | undefined;
   readonly #fetch: HttpFetch;
   /** What attempts to connect have left behind, and is being ended. */
   #endings: Set<Promise<void>> | undefined;
-  readonly #guard: AddressGuard | undefined;
-  readonly #learned: LearnedEra = {};
+  /** Ends the questions to {@link SettingsFunction}s. */
+  #closing: AbortController | undefined;
 
-  constructor(server: string, config: ServerConfig, settings: ServerSettings, hooks: ServerAccessHooks) {
-    this.#server = server;
-    this.#settings = settings;
-    this.target = targetOf(config);
-    this.secrets = new KnownSecrets(
-      Math.max(LEAST_PASSING_SECRETS, SECRETS_PER_CALL * settings.maxConcurrency),
-    );
-    for (const secret of configuredSecrets(this.target)) this.secrets.add(secret);
-    this.exit = new TextExit(this.secrets);
-    if (this.target.type === 'stdio')
+  constructor(path: ServerPath, hooks: ServerAccessHooks, owner?: AccessOwner) {
+    this.#path = path;
+    this.#identity = owner && (() => owner.identity());
+    const { server, config, target, secrets } = path;
+    this.#give = settingsFunctionOf(config);
+    if (target.type === 'stdio')
       this.stderr = new Stderr({
-        exit: this.exit,
+        exit: path.exit,
         isHeard: () => hooks.isStderrHeard(),
         onLine: (line) => hooks.onStderr(line),
       });
-    this.#guard = addressGuardOf(config);
-    const { fetch, connectTimeoutMs, proxy } = settings;
-    this.#http = httpPath(
-      { fetch, connectTimeoutMs, proxy, onSecret: (secret) => this.secrets.add(secret) },
-      this.#guard,
-    );
-    this.#fetch = this.#http.fetch;
-    if ('oauth' in config && config.oauth !== undefined)
-      this.#fetch = rememberingTokens(this.#fetch, this.secrets);
-    if ('url' in this.target && 'auth' in config && config.auth !== undefined) {
-      const { url } = this.target;
+    let { fetch } = path;
+    if ('oauth' in config && config.oauth !== undefined) fetch = rememberingTokens(fetch, secrets);
+    if ('url' in target && 'auth' in config && config.auth !== undefined) {
+      const { url } = target;
       this.tokens = new TokenSources({
         provider: config.auth,
         server,
         url,
-        fetch: this.#http.fetch as FetchLike,
-        secrets: this.secrets,
+        fetch: fetch as FetchLike,
+        secrets,
+        key: owner?.key,
+        identity: owner?.isGiven ? this.#identity : undefined,
+        isShared: hooks.isShared,
         onRefresh: hooks.onRefresh,
       });
-      this.#fetch = withBearer(this.#http.fetch, this.tokens, url.origin, this.secrets);
+      fetch = withBearer(fetch, this.tokens, url.origin, secrets);
     }
+    if ('url' in target && this.#give !== undefined) fetch = this.#withGivenHeaders(fetch, target.url.origin);
+    this.#fetch = fetch;
   }
 
   /** @throws {McpFleetError} or the signal's reason */
   async open(observer: SessionObserver, signal: StopSignal): Promise<Session> {
     const { openSession } = await loaded(import('../session/open.js'));
-    const { clientInfo, handlers = {}, maxResponseBytes, protocol, proxy } = this.#settings;
-    return openSession(this.target, {
-      server: this.#server,
+    const { server, settings, learned, guard, exit, secrets } = this.#path;
+    const { clientInfo, handlers = {}, maxResponseBytes, protocol, proxy } = settings;
+    const target = await this.#target();
+    return openSession(target, {
+      server,
+      identity: this.#identity,
       protocol,
-      learned: this.#learned,
+      learned,
       clientInfo,
       handlers,
       observer,
       signal,
       fetch: this.#fetch,
-      guard: this.#guard,
+      guard,
       // One handshake is one caller's.
-      tokens: this.target.type === 'ws' ? await this.tokens?.current(signal) : undefined,
+      tokens: target.type === 'ws' ? await this.tokens?.current(signal) : undefined,
       maxResponseBytes,
       proxy,
-      exit: this.exit,
-      onSecret: (secret) => this.secrets.passing(secret),
+      exit,
+      onSecret: (secret) => secrets.passing(secret),
       stderr: this.stderr,
       onEnding: (ending) => {
         this.#endings ??= new Set();
@@ -115,8 +113,39 @@ export class ServerAccess {
 
   async close(): Promise<void> {
     this.tokens?.close();
+    const { server } = this.#path;
+    this.#closing?.abort(new McpFleetError('CLOSED', 'The client of this server was closed', { server }));
     await Promise.allSettled(this.#endings ?? []);
-    await this.#http.close();
+  }
+
+  /** With what a function says for this connection; over HTTP it is asked for each request. */
+  async #target(): Promise<SessionTarget> {
+    const { target } = this.#path;
+    if (this.#give === undefined) return target;
+    if (target.type === 'stdio') return { ...target, env: await this.#given('env', this.#give) };
+    if (target.type === 'ws') return { ...target, headers: await this.#given('headers', this.#give) };
+    return target;
+  }
+
+  #withGivenHeaders(fetch: HttpFetch, origin: string): HttpFetch {
+    return async (url, request = {}) => {
+      if (this.#give === undefined || (url instanceof URL ? url : new URL(url)).origin !== origin)
+        return fetch(url, request);
+      const given = await this.#given('headers', this.#give);
+      return fetch(url, { ...request, headers: { ...request.headers, ...lowerCaseNames(given) } });
+    };
+  }
+
+  async #given(option: 'headers' | 'env', give: SettingsFunction): Promise<Readonly<Record<string, string>>> {
+    const { askForSettings } = await loaded(import('./settings-question.js'));
+    const { server, target, secrets } = this.#path;
+    const url = 'url' in target ? target.url : undefined;
+    this.#closing ??= new AbortController();
+    const question = { option, server, url, identity: this.#identity?.() };
+    const given = await askForSettings(give, question, this.#closing.signal);
+    for (const secret of configuredSecrets({ ...target, [option]: given } as SessionTarget))
+      secrets.passing(secret);
+    return given;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { CallOptions, ListOptions } from '../calls/call-options.js';
 import { ConfigError } from '../core/errors.js';
+import { checkedIdentity } from '../core/identity.js';
 import { nearest, quoted } from '../core/nearest.js';
 
 /** Milliseconds that a timer of Node can wait. */
@@ -8,6 +9,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 const OPTIONS: ReadonlySet<string> = new Set<keyof (CallOptions & ListOptions)>([
   'signal',
   'timeoutMs',
+  'identity',
   'idempotent',
   'cache',
   'onProgress',
@@ -31,13 +33,14 @@ export function checkCallOptions(options: CallOptions, more: readonly string[] =
     if (!OPTIONS.has(name) && !more.includes(name))
       throw new ConfigError(`options.${name}`, `is not an option${didYouMean(name, [...OPTIONS, ...more])}`);
   }
-  const { timeoutMs, maxTotalTimeoutMs, signal, onProgress } = options;
+  const { timeoutMs, maxTotalTimeoutMs, signal, onProgress, identity } = options;
   checkDuration('timeoutMs', timeoutMs);
   checkDuration('maxTotalTimeoutMs', maxTotalTimeoutMs);
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new ConfigError('options.signal', `expected an AbortSignal, got ${shown(signal)}`);
   if (onProgress !== undefined && typeof onProgress !== 'function')
     throw new ConfigError('options.onProgress', `expected a function, got ${shown(onProgress)}`);
+  if (identity !== undefined) checkedIdentity(identity, 'options.identity');
 }
 
 /** @throws {ConfigError} naming the member that is wrong, and what to write. */

@@ -14,8 +14,6 @@ const MAX_RETRY_AFTER_MS = 300_000;
 const STABLE_AFTER_MS = 30_000;
 /** A server that never was there is tried so often as fast as callers ask: it may just be starting. */
 const PROMPT_ATTEMPTS = 2;
-/** Where only a person can help, callers get the known error at once for so long before it is tried again. */
-const FAILED_FOR_MS = 30_000;
 
 type State =
   | { readonly status: 'idle' | 'connecting' | 'closed' }
@@ -50,6 +48,10 @@ export interface ConnectionOptions {
   connectTimeoutMs: number;
   /** A server that is installed or pulled when it is first started needs longer, once. */
   firstStart: FirstStart;
+  /** Whether anybody wants it: what is lost then comes back by itself, else with the next caller. */
+  isWanted(): boolean;
+  /** Where only a person can help, callers get the known error at once for so long before it is tried again. */
+  failedForMs: number;
   /** What the server's process said last, for the end of a message. */
   lastWords(): string;
   /** How an attempt to connect ended; once for each, however many waited for it. */
@@ -139,6 +141,14 @@ export class Connection {
     // An attempt under way sees the abort, and closes what it opened.
     await this.#attempt.settled();
     await session?.close();
+  }
+
+  /** Ends the session there is; the next caller opens another one. */
+  async rest(): Promise<void> {
+    if (!('session' in this.#state)) return;
+    const { session } = this.#state;
+    this.#enter({ status: 'idle' });
+    await session.close();
   }
 
   /** Those who wait for the server are told that it is not worth while. */
@@ -267,7 +277,8 @@ export class Connection {
     // A server that has only forgotten the session is there: those who want another one need not wait.
     const forgotten = reason.delivery === 'rejected';
     if (forgotten || performance.now() - this.#state.since >= STABLE_AFTER_MS) this.#failures = 0;
-    this.#retryLater(reason);
+    if (this.#options.isWanted()) this.#retryLater(reason);
+    else this.#enter({ status: 'idle' });
   }
 
   #failed(error: McpFleetError): void {
@@ -276,7 +287,7 @@ export class Connection {
       this.#retryLater(error);
       for (const { persistent, reject } of this.#waiters ?? []) if (!persistent) reject(error);
     } else {
-      this.#enter({ status: 'failed', error, until: performance.now() + FAILED_FOR_MS });
+      this.#enter({ status: 'failed', error, until: performance.now() + this.#options.failedForMs });
       this.dismissWaiters(error);
     }
   }
@@ -284,7 +295,8 @@ export class Connection {
   #retryLater(error: McpFleetError): void {
     const askedMs = Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
     const delayMs = Math.max(fullJitter(RECONNECT_BACKOFF, this.#failures++), askedMs);
-    const timer = setTimeout(() => this.#tryNow(), delayMs);
+    const again = () => (this.#options.isWanted() ? this.#tryNow() : this.#enter({ status: 'idle' }));
+    const timer = setTimeout(again, delayMs);
     timer.unref();
     this.#enter({ status: 'reconnecting', error, timer });
   }

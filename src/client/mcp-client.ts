@@ -12,49 +12,45 @@ import type {
   ServerCapabilities,
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
+import { askForKey } from '../auth/provider-call.js';
+import type { TokenProvider } from '../auth/token-provider.js';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner, type CallSubject } from '../calls/call-runner.js';
 import { ErrorReports } from '../calls/error-reports.js';
-import { CACHE_DEFAULTS, ResultCache, readTtlMs } from '../calls/result-cache.js';
 import type { RunningCall } from '../calls/running-call.js';
 import type { ToolCall } from '../calls/tool-call.js';
+import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
-import { asFleetError, McpFleetError, ofServer, RemoteError } from '../core/errors.js';
-import { isolatedLogger, type Logger } from '../core/logger.js';
-import { Stop, type StopSignal } from '../core/stop-signal.js';
+import { asFleetError, McpFleetError } from '../core/errors.js';
+import { checkedIdentity, type Identity } from '../core/identity.js';
+import { loaded } from '../core/loaded.js';
+import { isolatedLogger } from '../core/logger.js';
+import type { StopSignal } from '../core/stop-signal.js';
 import { loggable, TEXT_EXIT, type TextExit } from '../core/text-exit.js';
-import type { ListEntries, ListKind, ListPage, Session, SessionObserver } from '../session/session.js';
-import { ServerAccess } from './access.js';
+import type { ListEntries, ListKind } from '../session/session.js';
 import { checkCallOptions, checkToolCall } from './call-checks.js';
-import { CAPABILITY_OF_LIST, requireCapability, unsupported } from './capabilities.js';
-import { Catalog, type CatalogChange, type CatalogRequest } from './catalog.js';
 import type { McpClientEvents } from './events.js';
+import type { Identities } from './identities.js';
 import { INSTRUMENTATION, type Instrumentation } from './instrumentation.js';
 import {
   checkDefaults,
   checkServerConfig,
   checkServerName,
   DRAIN_TIMEOUT_MS,
-  type ServerSettings,
   settingsOf,
 } from './options.js';
+import { Partition, type PartitionOptions } from './partition.js';
+import { type Scope, scopeOf } from './scope.js';
 import type { ServerConfig, ServerDefaults } from './server-config.js';
-import { ServerLink } from './server-link.js';
+import { ServerPath } from './server-path.js';
+import { ServerPolicies } from './server-policies.js';
+import { IdentityView, type ServerView } from './server-view.js';
 import { type ServerSnapshot, snapshotOf } from './snapshot.js';
-import { StandingRequests } from './standing-requests.js';
 import type { ServerStatus } from './status.js';
-import { ToolCalls } from './tool-calls.js';
-import { type ToolFilter, toolFilter } from './tool-filter.js';
+import { toolFilter } from './tool-filter.js';
 
 const NO_TOOLS: readonly Tool[] = [];
-const EMPTY_PAGE = {
-  entries: [],
-  nextCursor: undefined,
-  rejected: { count: 0, first: [] },
-  characters: 0,
-} as const;
-const METHOD_NOT_FOUND = -32601;
 const LIST_KINDS = [
   'tools',
   'resources',
@@ -62,22 +58,29 @@ const LIST_KINDS = [
   'prompts',
 ] as const satisfies readonly ListKind[];
 
-/** One MCP server: its connection, its tokens, and the policies around its calls. Usable without a manager. */
-export class McpClient implements AsyncDisposable {
+/** A token provider that names for whom a request is. */
+interface Keyed {
+  readonly provider: TokenProvider;
+  readonly url: URL;
+}
+
+/** One MCP server: its connections, its tokens, and the policies around its calls. Usable without a manager. */
+export class McpClient implements ServerView, AsyncDisposable {
   readonly name: string;
-  readonly #settings: ServerSettings;
-  readonly #logger: Logger;
+  readonly #path: ServerPath;
+  readonly #policies: ServerPolicies;
   readonly #events: Emitter<McpClientEvents>;
   readonly #reports: ErrorReports;
-  readonly #access: ServerAccess;
-  readonly #link: ServerLink;
-  readonly #results: ResultCache | undefined;
   readonly #calls: CallRunner;
-  readonly #catalog: Catalog;
-  readonly #toolCalls: ToolCalls;
-  #standing = new StandingRequests();
-  readonly #allowed: ToolFilter;
-  readonly #closing = new Stop();
+  readonly #parts: PartitionOptions;
+  /** Of nobody in particular, and of all identities where nothing differs between them. */
+  readonly #common: Partition;
+  /** As far as the configuration says it. */
+  readonly #scope: Scope;
+  /** Made for the first call of an identity. */
+  #identities: Identities | undefined;
+  /** Ends the questions whose key a call needs. */
+  #closing: AbortController | undefined;
   #closed: Promise<void> | undefined;
 
   /**
@@ -89,118 +92,141 @@ export class McpClient implements AsyncDisposable {
     checkDefaults(defaults);
     checkServerConfig(config);
     this.name = name;
-    this.#settings = settingsOf(config, defaults);
-    this.#logger = isolatedLogger(this.#settings.logger);
-    this.#allowed = toolFilter(this.#settings.tools);
-    this.#events = new Emitter((thrown, event) => event !== 'error' && this.#report('listener', thrown));
-    this.#reports = new ErrorReports((report) => this.#emitError(report as McpClientEvents['error']));
-    this.#access = new ServerAccess(name, config, this.#settings, {
-      onRefresh: (refresh) => this.#events.emit('refresh', { server: name, ...this.#clean(refresh) }),
-      onStderr: (line) => this.#events.emit('stderr', { server: name, line }),
-      isStderrHeard: () => this.#events.has('stderr'),
+    const settings = settingsOf(config, defaults);
+    const logger = isolatedLogger(settings.logger);
+    this.#events = new Emitter((thrown, event) => {
+      if (event !== 'error') this.#reports.report({ during: 'listener', error: asFleetError(thrown) });
     });
-    const { exit, stderr } = this.#access;
-    this.#link = new ServerLink(this.#settings, {
-      lastWords: () => stderr?.lastWords ?? '',
-      open: (observer, signal) => this.#access.open({ ...this.#observer, ...observer }, signal),
-      onStatus: (change) => this.#statusChanged(change),
+    this.#path = new ServerPath(name, config, settings);
+    this.#scope = scopeOf(config, settings.scope);
+    const { exit } = this.#path;
+    this.#reports = new ErrorReports((report) => {
+      const { during, error } = report as McpClientEvents['error'];
+      exit.error(error);
+      logger.warn(`${name}: ${error.message}`, {
+        server: name,
+        during,
+        code: error.code,
+        error: loggable(error),
+      });
+      this.#events.emit('error', { server: name, during, error });
+    });
+    this.#policies = new ServerPolicies(settings, {
+      prober: () => ([...this.#partitions()].at(-1) as Partition).prober,
+      onOpen: (refusal) => {
+        for (const { connection } of this.#partitions()) connection.dismissWaiters(refusal);
+      },
       onCircuit: (change) => this.#events.emit('circuit', { server: name, ...change }),
-      onMiss: (error) => this.#report('health', this.#outward(error)),
     });
     this.#calls = new CallRunner({
       server: name,
-      timeoutMs: this.#settings.callTimeoutMs,
+      timeoutMs: settings.callTimeoutMs,
       isHeard: () => this.#events.has('call'),
       onCall: (report) => this.#events.emit('call', report),
       exit,
     });
-    const { cache } = this.#settings;
-    this.#results = cache ? new ResultCache(cache.maxEntries) : undefined;
-    this.#catalog = new Catalog({
-      timeoutMs: this.#settings.callTimeoutMs,
-      ttlMs: (cache || CACHE_DEFAULTS).listTtlMs,
-      page: (kind, cursor, call) => this.#page(kind, cursor, call),
-      // A token per request may mean a user per request.
-      isShared: () => this.#access.tokens?.isPerRequest !== true,
-      isAllowed: this.#allowed,
-      onChange: (change) => this.#events.emit('catalog', { server: name, ...this.#shownChange(change) }),
-      onError: (error) => this.#report('catalog', error),
-      lateBy: (reason) => this.#link.connection.lateBy(reason),
-    });
-    this.#toolCalls = new ToolCalls({
-      server: name,
-      settings: this.#settings,
-      link: this.#link,
-      catalog: this.#catalog,
-      isAllowed: this.#allowed,
-      results: () => this.#shareableResults(),
-      report: (during, thrown) => this.#report(during, thrown),
-    });
+    this.#parts = {
+      path: this.#path,
+      policies: this.#policies,
+      events: this.#events,
+      logger,
+      isAllowed: toolFilter(settings.tools),
+      scope: this.#scope,
+    };
+    this.#common = new Partition(this.#parts);
   }
 
   // ── State ───────────────────────────────────────────────────────────────────
 
+  /** Of the connection of nobody in particular; while there is none, `ready` where that of an identity is. */
   get status(): ServerStatus {
-    return this.#link.connection.status;
+    const status = this.commonStatus;
+    if (status !== 'idle') return status;
+    for (const [, { connection }] of this.#identities?.partitions() ?? [])
+      if (connection.session !== undefined) return 'ready';
+    return status;
+  }
+
+  /** Of the connection of nobody in particular alone. @internal */
+  get commonStatus(): ServerStatus {
+    return this.#common.connection.status;
   }
 
   /** Why the status is `reconnecting`, `unhealthy` or `failed`. */
   get lastError(): McpFleetError | undefined {
-    return this.#link.connection.lastError;
+    return this.#common.connection.lastError;
   }
 
   /** What the server said it can do; `undefined` until the first connection. */
   get capabilities(): ServerCapabilities | undefined {
-    return this.#link.connection.lastSession?.capabilities;
+    return this.#common.connection.lastSession?.capabilities;
   }
 
   get serverInfo(): Implementation | undefined {
-    return this.#link.connection.lastSession?.serverInfo;
+    return this.#common.connection.lastSession?.serverInfo;
   }
 
   /** The server's usage guide for the model. */
   get instructions(): string | undefined {
-    return this.#link.connection.lastSession?.instructions;
+    return this.#common.connection.lastSession?.instructions;
   }
 
   /** The revision of MCP in use, for example `2025-11-25`. */
   get protocolVersion(): string | undefined {
-    return this.#link.connection.lastSession?.protocolVersion;
+    return this.#common.connection.lastSession?.protocolVersion;
   }
 
   /** Without I/O and without secrets. */
   snapshot(): ServerSnapshot {
-    const { type } = this.#access.target;
+    return { ...this.#snapshot(this.#common), status: this.status };
+  }
+
+  /** As one identity sees it. @internal */
+  snapshotFor(identity: Identity): ServerSnapshot {
+    const partition = this.#known(identity);
+    return partition === this.#common ? this.snapshot() : this.#snapshot(partition, identity.key);
+  }
+
+  #snapshot(partition: Partition | undefined, identity?: string): ServerSnapshot {
+    const { target, exit } = this.#path;
+    const { queue, breaker } = this.#policies;
     return snapshotOf({
       server: this.name,
-      status: this.status,
-      since: this.#link.connection.since,
-      session: this.#link.connection.lastSession,
-      configuredTransport: type === 'auto' ? 'http' : type,
-      tools: this.#catalog.lastCount('tools'),
-      truncated: LIST_KINDS.filter((kind) => this.#catalog.truncation(kind) !== undefined),
-      exit: this.#access.exit,
-      inFlight: this.#link.inFlight,
-      queued: this.#link.queued,
-      circuit: this.#link.circuit,
+      identity,
+      identities: identity === undefined ? (this.#identities?.size ?? 0) : 0,
+      status: partition?.connection.status ?? 'idle',
+      since: partition?.connection.since ?? Date.now(),
+      session: partition?.connection.lastSession,
+      configuredTransport: target.type === 'auto' ? 'http' : target.type,
+      tools: partition?.catalog.lastCount('tools'),
+      truncated: LIST_KINDS.filter((kind) => partition?.catalog.truncation(kind) !== undefined),
+      exit,
+      inFlight: queue.running,
+      queued: queue.waiting,
+      circuit: breaker?.state ?? 'closed',
       lastOkAt: this.#calls.lastOkAt,
-      tokenExpiresAt: this.#access.tokens?.expiresAt,
-      lastError: this.lastError,
+      tokenExpiresAt: partition?.access.tokens?.expiresAt,
+      lastError: partition?.connection.lastError,
     });
   }
 
   /** For messages of the manager that hold words of this server. @internal */
   get [TEXT_EXIT](): TextExit {
-    return this.#access.exit;
+    return this.#path.exit;
   }
 
   /** For `mcp-fleet/telemetry`. @internal */
   [INSTRUMENTATION](): Instrumentation {
-    const { target } = this.#access;
+    const { target } = this.#path;
     return {
       url: 'url' in target ? target.url : undefined,
       observe: (observer) => this.#calls.observe(observer),
     };
+  }
+
+  /** The same server for one identity. @throws {ConfigError} for what is no identity */
+  as(identity: Identity | string): ServerView {
+    return new IdentityView(this, checkedIdentity(identity, 'identity'));
   }
 
   // ── Connection ──────────────────────────────────────────────────────────────
@@ -213,12 +239,12 @@ export class McpClient implements AsyncDisposable {
   async connect(options: RequestOptions = {}): Promise<void> {
     checkCallOptions(options);
     // Not one of the calls that closing waits for: there is nothing to lose.
-    const { timeoutMs = this.#settings.callTimeoutMs, signal } = options;
+    const { timeoutMs = this.#path.settings.callTimeoutMs, signal, identity } = options;
+    if (this.#closed !== undefined) throw this.#closedError();
     const deadline = new Deadline({ timeoutMs, signal, holdsProcess: true });
     try {
-      await this.#link.connection.connect(deadline.signal);
-    } catch (error) {
-      throw error instanceof McpFleetError ? this.#outward(error) : error;
+      const caller = identity === undefined ? undefined : checkedIdentity(identity, 'options.identity');
+      await this.#within(caller, deadline.signal, (partition) => partition.connect(deadline.signal));
     } finally {
       deadline[Symbol.dispose]();
     }
@@ -226,11 +252,7 @@ export class McpClient implements AsyncDisposable {
 
   /** Round trip in milliseconds. */
   ping(options: RequestOptions = {}): Promise<number> {
-    return this.#request({ method: 'ping' }, options, undefined, async (session, signal) => {
-      const sentAt = performance.now();
-      await session.request('ping', undefined, { signal });
-      return performance.now() - sentAt;
-    });
+    return this.#run({ method: 'ping' }, options, (partition, running) => partition.ping(running));
   }
 
   /**
@@ -238,19 +260,12 @@ export class McpClient implements AsyncDisposable {
    * @throws {McpFleetError} `UNSUPPORTED` when the server has no token provider.
    */
   refreshToken(options: RequestOptions = {}): Promise<void> {
-    return this.#run({ method: 'refresh' }, options, async ({ signal }) => {
-      if (this.#access.tokens === undefined) {
-        throw new McpFleetError('UNSUPPORTED', 'The server has no token provider (option auth)', {
-          delivery: 'not-sent',
-        });
-      }
-      await this.#access.tokens.refresh(signal);
-    });
+    return this.#run({ method: 'refresh' }, options, (partition, running) => partition.refreshToken(running));
   }
 
   /** Whether there is a token provider to refresh from. */
   get hasTokenProvider(): boolean {
-    return this.#access.tokens !== undefined;
+    return this.#common.access.tokens !== undefined;
   }
 
   // ── Tools ───────────────────────────────────────────────────────────────────
@@ -262,7 +277,13 @@ export class McpClient implements AsyncDisposable {
 
   /** The tools that are known at this moment, without asking the server. */
   get knownTools(): readonly Tool[] {
-    return this.#catalog.recent('tools')?.entries ?? NO_TOOLS;
+    return this.#common.knownTools;
+  }
+
+  /** Those that are known of one identity. @internal */
+  knownToolsFor(identity: Identity | undefined): readonly Tool[] {
+    if (identity === undefined) return this.knownTools;
+    return this.#known(identity)?.knownTools ?? NO_TOOLS;
   }
 
   /**
@@ -272,8 +293,8 @@ export class McpClient implements AsyncDisposable {
    */
   async callTool(call: ToolCall, options: CallOptions = {}): Promise<CallToolResult> {
     checkToolCall(call);
-    return this.#run({ method: 'tools/call', name: call.name }, options, (running) =>
-      this.#toolCalls.run(call, options, running),
+    return this.#run({ method: 'tools/call', name: call.name }, options, (partition, running) =>
+      partition.callTool(call, options, running),
     );
   }
 
@@ -288,39 +309,22 @@ export class McpClient implements AsyncDisposable {
   }
 
   readResource(uri: string, options: RequestOptions = {}): Promise<ReadResourceResult> {
-    const { cache } = this.#settings;
-    return this.#run({ method: 'resources/read', name: uri }, options, (running) => {
-      const ask = () =>
-        this.#link.request(
-          (session, signal) => {
-            requireCapability(session, 'resources', 'resources/read');
-            return session.request('resources/read', { uri }, { signal });
-          },
-          'read',
-          running,
-        );
-      const results = this.#shareableResults();
-      if (!cache || cache.resourceTtlMs === 0 || results === undefined) return ask();
-      return results.through(resourceQuestion(uri), running, ask, (result) => readTtlMs(cache, result.ttlMs));
-    });
+    return this.#run({ method: 'resources/read', name: uri }, options, (partition, running) =>
+      partition.readResource(uri, running),
+    );
   }
 
   /** Updates arrive as `resource` events. The subscription is made again after each reconnect. */
   subscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
-    const subject = { method: 'resources/subscribe', name: uri };
-    return this.#request(subject, options, 'resources', async (session, signal) => {
-      if (session.capabilities?.resources?.subscribe !== true) throw unsupported('resource subscriptions');
-      await session.request('resources/subscribe', { uri }, { signal });
-      this.#standing.subscribed(uri);
-    });
+    return this.#run({ method: 'resources/subscribe', name: uri }, options, (partition, running) =>
+      partition.subscribeResource(uri, running),
+    );
   }
 
   unsubscribeResource(uri: string, options: RequestOptions = {}): Promise<void> {
-    this.#standing.unsubscribed(uri);
-    const subject = { method: 'resources/unsubscribe', name: uri };
-    return this.#request(subject, options, 'resources', async (session, signal) => {
-      await session.request('resources/unsubscribe', { uri }, { signal });
-    });
+    return this.#run({ method: 'resources/unsubscribe', name: uri }, options, (partition, running) =>
+      partition.unsubscribeResource(uri, running),
+    );
   }
 
   listPrompts(options: ListOptions = {}): Promise<readonly Prompt[]> {
@@ -332,29 +336,39 @@ export class McpClient implements AsyncDisposable {
     args?: Record<string, string>,
     options: RequestOptions = {},
   ): Promise<GetPromptResult> {
-    return this.#request({ method: 'prompts/get', name }, options, 'prompts', (session, signal) =>
-      session.request('prompts/get', { name, ...(args !== undefined && { arguments: args }) }, { signal }),
+    return this.#run({ method: 'prompts/get', name }, options, (partition, running) =>
+      partition.getPrompt(name, args, running),
     );
   }
 
   /** Values for an argument of a prompt or of a resource template. */
   complete(params: CompleteRequest['params'], options: RequestOptions = {}): Promise<CompleteResult> {
-    return this.#request({ method: 'completion/complete' }, options, 'completions', (session, signal) =>
-      session.request('completion/complete', params, { signal }),
+    return this.#run({ method: 'completion/complete' }, options, (partition, running) =>
+      partition.complete(params, running),
     );
   }
 
   /** From which level on the server sends `log` events. It is set again after each reconnect. */
   setLogLevel(level: LoggingLevel, options: RequestOptions = {}): Promise<void> {
-    return this.#request({ method: 'logging/setLevel' }, options, 'logging', async (session, signal) => {
-      await session.request('logging/setLevel', { level }, { signal });
-      this.#standing.logLevel(level);
-    });
+    return this.#run({ method: 'logging/setLevel' }, options, (partition, running) =>
+      partition.setLogLevel(level, running),
+    );
   }
 
-  /** Goes on with the subscriptions and the log level that were asked of the client whose place it takes. @internal */
+  /** Goes on with the subscriptions and the log levels that were asked of the client whose place it takes. @internal */
   inherit(previous: McpClient): void {
-    this.#standing = previous.#standing;
+    this.#common.inherit(previous.#common.standing);
+    const kept = [...(previous.#identities?.partitions() ?? [])].filter(([, { standing }]) => standing.any);
+    if (kept.length === 0) return;
+    void this.#loadIdentities().then((identities) => {
+      for (const [key, { standing }] of kept) {
+        if (this.#closed !== undefined) return;
+        const partition = identities.of(key);
+        partition.inherit(standing);
+        // Its outcome shows in the status.
+        this.connect({ identity: key }).catch(() => {});
+      }
+    });
   }
 
   // ── Events and the end ──────────────────────────────────────────────────────
@@ -384,7 +398,7 @@ export class McpClient implements AsyncDisposable {
   }
 
   /**
-   * Refuses new calls, waits up to `drainTimeoutMs` for running ones, ends the session and the process.
+   * Refuses new calls, waits up to `drainTimeoutMs` for running ones, ends the sessions and the processes.
    * Bounded, idempotent, never throws.
    * @param options.drainTimeoutMs milliseconds, default 10_000
    */
@@ -399,174 +413,111 @@ export class McpClient implements AsyncDisposable {
 
   async #close(drainTimeoutMs: number): Promise<void> {
     await this.#calls.close(drainTimeoutMs);
-    this.#closing.abort(undefined);
+    this.#closing?.abort(this.#closedError());
     this.#reports.close();
-    this.#catalog.close();
-    await this.#link.close();
-    await this.#access.close();
+    this.#policies.breaker?.stop();
+    await Promise.all([this.#identities?.close(), this.#common.close()]);
+    await this.#path.close();
   }
 
   // ── Inside ──────────────────────────────────────────────────────────────────
 
+  /** Runs a call in the partition that it belongs to. */
   async #run<Result>(
     subject: CallSubject,
     options: CallOptions,
-    work: (call: RunningCall) => Promise<Result>,
+    work: (partition: Partition, call: RunningCall) => Promise<Result>,
   ): Promise<Result> {
     checkCallOptions(options);
-    return this.#calls.run(subject, options, work);
+    const { identity } = options;
+    const caller = identity === undefined ? undefined : checkedIdentity(identity, 'options.identity');
+    return this.#calls.run(subject, options, (call) => {
+      call.identity = caller?.key;
+      return this.#within(caller, call.signal, (partition, key) => {
+        call.identity = key;
+        return work(partition, call);
+      });
+    });
   }
 
-  /** A request that may be repeated without harm. */
-  #request<Result>(
-    subject: CallSubject,
-    options: RequestOptions,
-    capability: keyof ServerCapabilities | undefined,
-    send: (session: Session, signal: StopSignal) => Promise<Result>,
+  /** Works in the partition of a caller: the identity that is given, or whom the token provider's `key` names. */
+  #within<Result>(
+    caller: Identity | undefined,
+    signal: StopSignal,
+    work: (partition: Partition, key: string | undefined) => Promise<Result>,
   ): Promise<Result> {
-    return this.#run(subject, options, (running) =>
-      this.#link.request(
-        async (session, signal) => {
-          if (capability !== undefined) requireCapability(session, capability, subject.method);
-          return send(session, signal);
-        },
-        'read',
-        running,
-      ),
-    );
+    if (caller !== undefined)
+      return this.#withinGiven(caller, signal, (partition) => work(partition, caller.key));
+    const keyed = this.#keyed;
+    return keyed === undefined ? work(this.#common, undefined) : this.#withinKeyed(keyed, signal, work);
+  }
+
+  async #withinGiven<Result>(
+    caller: Identity,
+    signal: StopSignal,
+    work: (partition: Partition) => Promise<Result>,
+  ): Promise<Result> {
+    const identities = await this.#loadIdentities();
+    return identities.run(caller, signal, work);
+  }
+
+  async #withinKeyed<Result>(
+    { provider, url }: Keyed,
+    signal: StopSignal,
+    work: (partition: Partition, key: string | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    this.#closing ??= new AbortController();
+    // In the async context of the caller.
+    const asked = askForKey(provider, { server: this.name, url: new URL(url) }, this.#closing.signal);
+    const key = await abortable(asked, signal);
+    if (key === undefined) return work(this.#common, undefined);
+    const identities = await this.#loadIdentities();
+    return identities.runKeyed(key, (partition) => work(partition, key));
+  }
+
+  /** A token provider that says for whom a call is, unless all share one connection. */
+  get #keyed(): Keyed | undefined {
+    const { config, target } = this.#path;
+    if (this.#scope === 'shared' || !('auth' in config) || !('url' in target)) return undefined;
+    const { auth: provider } = config;
+    return provider?.key === undefined ? undefined : { provider, url: target.url };
   }
 
   async #list<Kind extends ListKind>(
     kind: Kind,
     options: ListOptions,
   ): Promise<readonly ListEntries[Kind][]> {
-    const fresh = options.fresh === true || this.#settings.cache === false;
-    const known = fresh ? undefined : this.#catalog.known(kind);
-    if (known !== undefined && this.#closed === undefined) return known.entries;
+    const { identity } = options;
+    const nobodys = this.#keyed === undefined ? this.#common : undefined;
+    const partition =
+      identity === undefined ? nobodys : this.#known(checkedIdentity(identity, 'options.identity'));
+    const known = this.#closed === undefined ? partition?.knownList(kind, options) : undefined;
+    if (known !== undefined) return known;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
-    return this.#run({ method }, options, async (running) => {
-      const { signal, observation } = running;
-      const { timeoutMs } = options;
-      const onEnd: CatalogRequest['onEnd'] = ({ attempts, delivery }) => {
-        running.attempts = attempts;
-        // Who stops waiting leaves the reading to others: what is known of its request is known of theirs.
-        if (signal.aborted) running.delivery = delivery;
-      };
-      const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs, onEnd, observation });
-      return list.entries;
-    });
+    return this.#run({ method }, options, (own, running) => own.list(kind, options, running));
   }
 
-  #page<Kind extends ListKind>(
-    kind: Kind,
-    cursor: string | undefined,
-    call: RunningCall,
-  ): Promise<ListPage<ListEntries[Kind]>> {
-    const ask = async (session: Session, signal: StopSignal): Promise<ListPage<ListEntries[Kind]>> => {
-      const { capabilities } = session;
-      if (capabilities !== undefined && capabilities[CAPABILITY_OF_LIST[kind]] === undefined)
-        return EMPTY_PAGE;
-      call.delivery = 'unknown';
-      try {
-        return await session.list(kind, cursor, { signal });
-      } catch (error) {
-        // Many servers that have resources know nothing of templates, or offer a list that they do not have.
-        if (kind !== 'tools' && hasNoSuchList(error)) return EMPTY_PAGE;
-        throw error;
-      }
-    };
-    return this.#link.request(ask, 'read', call);
+  /** The partition of an identity, as far as there is one. */
+  #known(identity: Identity): Partition | undefined {
+    if (this.#identities !== undefined) return this.#identities.known(identity);
+    return this.#scope === 'shared' ? this.#common : undefined;
   }
 
-  /** A token per request may mean a user per request, and users do not see each other's results. */
-  #shareableResults(): ResultCache | undefined {
-    return this.#access.tokens?.isPerRequest ? undefined : this.#results;
+  /** @throws {McpFleetError} `CLOSED` */
+  async #loadIdentities(): Promise<Identities> {
+    if (this.#identities !== undefined) return this.#identities;
+    const { Identities } = await loaded(import('./identities.js'));
+    if (this.#closed !== undefined) throw this.#closedError();
+    this.#identities ??= new Identities(this.#parts, this.#common, this.#scope);
+    return this.#identities;
   }
 
-  readonly #observer: SessionObserver = {
-    log: ({ level, logger, data }) => {
-      if (!this.#events.has('log')) return;
-      const { exit } = this.#access;
-      const named = logger !== undefined && { logger: exit.words(logger) };
-      this.#events.emit('log', { server: this.name, level, ...named, data: exit.data(data) });
-    },
-    resourceUpdated: (uri) => {
-      this.#results?.delete(resourceQuestion(uri));
-      this.#events.emit('resource', { server: this.name, uri: this.#access.exit.name(uri) });
-    },
-    listChanged: (kind) => this.#catalog.changed(kind),
-    error: (error) => this.#report('transport', error),
-    closed: () => {},
-  };
-
-  #shownChange({ kind, added, removed, changed }: CatalogChange): CatalogChange {
-    const shown = (names: readonly string[]) => names.map((name) => this.#access.exit.name(name));
-    return { kind, added: shown(added), removed: shown(removed), changed: shown(changed) };
+  #closedError(): McpFleetError {
+    return new McpFleetError('CLOSED', 'The client is closed', { server: this.name, delivery: 'not-sent' });
   }
 
-  /** What was learned in a session does not outlive it. */
-  #forget(): void {
-    this.#catalog.forget();
-    this.#results?.clear();
+  *#partitions(): Iterable<Partition> {
+    yield this.#common;
+    for (const [, partition] of this.#identities?.partitions() ?? []) yield partition;
   }
-
-  #statusChanged(change: { status: ServerStatus; previous: ServerStatus; error?: McpFleetError }): void {
-    if (change.error !== undefined) this.#outward(change.error);
-    if (change.status === 'reconnecting') this.#forget();
-    if (change.status === 'ready' && change.previous !== 'unhealthy') {
-      const session = this.#link.connection.lastSession as Session;
-      void this.#standing.renew(session, this.#closing, (error) => this.#report('connect', error));
-    }
-    this.#logStatus(change);
-    this.#events.emit('status', { server: this.name, ...change });
-  }
-
-  #logStatus({
-    status,
-    previous,
-    error,
-  }: {
-    status: ServerStatus;
-    previous: ServerStatus;
-    error?: McpFleetError;
-  }): void {
-    const fields = { server: this.name, status, previous };
-    if (error === undefined) this.#logger.info(`${this.name} is ${status}`, fields);
-    else {
-      const text = `${this.name} is ${status}: ${error.message}`;
-      this.#logger.warn(text, { ...fields, code: error.code, error: loggable(error) });
-    }
-  }
-
-  #report(during: McpClientEvents['error']['during'], thrown: unknown): void {
-    if (this.#closing.aborted) return;
-    this.#reports.report({ during, error: asFleetError(thrown) });
-  }
-
-  #emitError({ during, error }: McpClientEvents['error']): void {
-    this.#outward(error);
-    const fields = { server: this.name, during, code: error.code, error: loggable(error) };
-    this.#logger.warn(`${this.name}: ${error.message}`, fields);
-    this.#events.emit('error', { server: this.name, during, error });
-  }
-
-  /** An error on its way out. */
-  #outward(error: McpFleetError): McpFleetError {
-    return this.#access.exit.error(ofServer(error, this.name));
-  }
-
-  #clean<Event extends { error?: McpFleetError }>(event: Event): Event {
-    if (event.error !== undefined) this.#outward(event.error);
-    return event;
-  }
-}
-
-/** What the result of reading a resource is remembered by. */
-function resourceQuestion(uri: string): unknown {
-  return ['resources/read', uri];
-}
-
-/** With an HTTP status that is an error, too, a server refuses the request; without one it has nothing to list. */
-function hasNoSuchList(error: unknown): boolean {
-  return error instanceof RemoteError && error.rpcCode === METHOD_NOT_FOUND && error.httpStatus === undefined;
 }

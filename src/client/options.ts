@@ -10,7 +10,7 @@ import { checkHeaders } from '../net/headers.js';
 import type { SessionTarget } from '../session/open.js';
 import type { FirstStart } from './connection.js';
 import { HEALTH_DEFAULTS, type HealthCheckOptions } from './health-check.js';
-import type { ServerConfig, ServerDefaults } from './server-config.js';
+import type { ServerConfig, ServerDefaults, SettingsFunction } from './server-config.js';
 import { SERVER_SCHEMAS, SERVER_TYPES, serverDefaultsSchema } from './server-schema.js';
 
 /** What holds where nothing is configured. */
@@ -25,10 +25,15 @@ export const SERVER_DEFAULTS = {
   cache: CACHE_DEFAULTS,
   maxConcurrency: 64,
   maxQueue: 256,
+  scope: 'auto',
+  maxIdentities: 1_000,
+  identityIdleMs: 300_000,
   trustAnnotations: false,
   maxResponseBytes: 10_485_760,
 } as const satisfies ServerDefaults;
 
+/** A process for each is dearer than a connection. */
+const MAX_PROCESS_IDENTITIES = 20;
 /** How long the first start of a command may take. Milliseconds. */
 const FIRST_START_MS = 60_000;
 
@@ -64,7 +69,7 @@ export function checkServerConfig(config: ServerConfig, path = '', source: unkno
   if (misplaced !== undefined)
     throw new ConfigError(join(path, misplaced), `is not an option of ${KINDS[kind]}`);
   check(SERVER_SCHEMAS[kind], config, path, source);
-  if ('headers' in config && config.headers !== undefined)
+  if ('headers' in config && typeof config.headers === 'object')
     checkHeaders(config.headers, join(path, 'headers'));
   checkAuth(config, path);
 }
@@ -148,11 +153,8 @@ function kindOf(config: ServerConfig, path: string): keyof typeof SERVER_SCHEMAS
 }
 
 function checkAuth(config: ServerConfig, path: string): void {
-  const { auth, oauth, headers } = config as {
-    auth?: unknown;
-    oauth?: unknown;
-    headers?: Record<string, string>;
-  };
+  const { auth, oauth, scope } = config as { auth?: unknown; oauth?: unknown; scope?: unknown };
+  const { headers } = config as { headers?: Record<string, string> };
   if (auth !== undefined && oauth !== undefined) {
     throw new ConfigError(
       join(path, 'oauth'),
@@ -165,13 +167,19 @@ function checkAuth(config: ServerConfig, path: string): void {
       join(path, 'auth', 'key'),
       'expected a function that answers whose token is needed',
     );
-  if (key !== undefined && kindOf(config, path) === 'ws') {
+  const isWebSocket = kindOf(config, path) === 'ws';
+  if (key !== undefined && isWebSocket && scope === 'shared') {
     throw new ConfigError(
       join(path, 'auth'),
-      'cannot tell users apart (key) over one WebSocket, whose token is that of its handshake',
+      "cannot tell users apart (key) over one WebSocket (scope: 'shared'), whose token is that of its handshake",
     );
   }
-  if (auth !== undefined && isForAll(auth as TokenProvider) === false && kindOf(config, path) === 'ws') {
+  if (
+    auth !== undefined &&
+    isForAll(auth as TokenProvider) === false &&
+    isWebSocket &&
+    scope !== 'identity'
+  ) {
     throw new ConfigError(
       join(path, 'auth'),
       'cannot ask for the token of each caller over one WebSocket, whose token is that of its handshake',
@@ -240,6 +248,9 @@ export function settingsOf(config: ServerConfig, defaults: ServerDefaults): Serv
     throw new ConfigError('protocol', "'2026-07-28' is not spoken over HTTP+SSE (type 'sse')");
   return {
     ...settings,
+    maxIdentities:
+      configured.maxIdentities ??
+      ('command' in config ? MAX_PROCESS_IDENTITIES : SERVER_DEFAULTS.maxIdentities),
     firstStart: firstStartOf(targetOf(config), configured.connectTimeoutMs),
     retry: settings.retry && { ...RETRY_DEFAULTS, ...given(settings.retry) },
     circuitBreaker: settings.circuitBreaker && { ...BREAKER_DEFAULTS, ...given(settings.circuitBreaker) },
@@ -267,11 +278,18 @@ export function targetOf(config: ServerConfig): SessionTarget {
   if ('transport' in config) return { type: 'custom', transport: config.transport };
   if ('command' in config) {
     const { command, args = [], env = {}, cwd } = config;
-    return { type: 'stdio', command, args, env, cwd };
+    return { type: 'stdio', command, args, env: fixed(env), cwd };
   }
   const url = new URL(config.url);
-  const { headers = {} } = config;
+  const headers = fixed(config.headers);
   if (url.protocol === 'ws:' || url.protocol === 'wss:') return { type: 'ws', url, headers };
   const { type = 'auto', oauth } = config as Exclude<typeof config, { type?: 'ws' }>;
   return { type, url, headers, oauth };
+}
+
+/** What a function answers is not known before it is asked. */
+function fixed(
+  settings: Readonly<Record<string, string>> | SettingsFunction = {},
+): Readonly<Record<string, string>> {
+  return typeof settings === 'function' ? {} : settings;
 }

@@ -6,6 +6,7 @@ import type { CircuitBreakerOptions } from '../calls/circuit-breaker.js';
 import type { CallInterceptor } from '../calls/interceptors.js';
 import type { CacheOptions } from '../calls/result-cache.js';
 import type { RetryOptions } from '../calls/retry.js';
+import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { ServerRequestHandlers } from '../session/session.js';
 import type { HealthCheckOptions } from './health-check.js';
@@ -62,17 +63,45 @@ export interface ServerDefaults {
    * @default `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment
    */
   proxy?: string | URL | false;
+  /**
+   * Whether all identities share one connection (`'shared'`), or each has its own, with its own tokens, lists and results
+   * (`'identity'`). `'auto'`: its own where something differs between them: the token provider has `key`, looks at the
+   * identity, or answers with plain strings; `headers` or `env` is a function. @default 'auto'
+   */
+  scope?: 'auto' | 'shared' | 'identity';
+  /** Identities kept per server; the one used longest ago makes room. @default 1_000; 20 for processes */
+  maxIdentities?: number;
+  /** After so long without a call the connection of an identity is closed. Milliseconds. @default 300_000 */
+  identityIdleMs?: number;
   /** Never receives tokens, secrets or tool arguments. @default silent */
   logger?: Logger;
 }
+
+/** What functions for `headers` and `env` are told. */
+export interface SettingsContext {
+  /** Name of the server, as configured. */
+  readonly server: string;
+  /** Absent for processes. */
+  readonly url?: URL;
+  /** On whose behalf; absent for what is done for nobody in particular. */
+  readonly identity?: Identity;
+  /** Aborts when the answer is no longer wanted: the server was closed, or 30 seconds have passed. */
+  readonly signal: AbortSignal;
+}
+export type SettingsFunction = (
+  context: SettingsContext,
+) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
 
 export interface HttpServerConfig extends ServerDefaults {
   /** `http` is Streamable HTTP, `sse` the older HTTP+SSE, `auto` the first that the server speaks. @default 'auto' */
   type?: 'auto' | 'http' | 'sse';
   /** `http:` or `https:`, without user name and password. */
   url: string | URL;
-  /** Sent with every request. Not for what the protocol sets itself, such as `Mcp-Session-Id`. */
-  headers?: Readonly<Record<string, string>>;
+  /**
+   * Sent with every request; a function is asked for each. Not for what the protocol sets itself, such as
+   * `Mcp-Session-Id`.
+   */
+  headers?: Readonly<Record<string, string>> | SettingsFunction;
   /** Where the bearer token comes from. */
   auth?: TokenProvider;
   /** The SDK's interactive OAuth flow, instead of `auth`. */
@@ -83,8 +112,8 @@ export interface StdioServerConfig extends ServerDefaults {
   type?: 'stdio';
   command: string;
   args?: readonly string[];
-  /** Added to a small safe set (PATH, HOME, …); the parent's environment is not passed on. */
-  env?: Readonly<Record<string, string>>;
+  /** Added to a small safe set (PATH, HOME, …); the parent's environment is not passed on. A function is asked for each start. */
+  env?: Readonly<Record<string, string>> | SettingsFunction;
   /** @default the working directory of this process */
   cwd?: string;
 }
@@ -93,14 +122,14 @@ export interface WebSocketServerConfig extends ServerDefaults {
   type?: 'ws';
   /** `ws:` or `wss:`. */
   url: string | URL;
-  /** Sent with the handshake. */
-  headers?: Readonly<Record<string, string>>;
+  /** Sent with the handshake; a function is asked for each. */
+  headers?: Readonly<Record<string, string>> | SettingsFunction;
   /** Where the bearer token of the handshake comes from. */
   auth?: TokenProvider;
 }
 
 export interface CustomServerConfig extends ServerDefaults {
   type: 'custom';
-  /** Called once per connection attempt. */
-  transport: (context: { signal: AbortSignal }) => Transport | Promise<Transport>;
+  /** Called once per connection attempt; with `scope: 'identity'` for each identity. */
+  transport: (context: { signal: AbortSignal; identity?: Identity }) => Transport | Promise<Transport>;
 }

@@ -1,8 +1,5 @@
 import { CallPath } from '../calls/call-path.js';
-import { CallQueue } from '../calls/call-queue.js';
-import { CircuitBreaker, type CircuitState } from '../calls/circuit-breaker.js';
 import type { Repeatability } from '../calls/delivery.js';
-import { RetryBudget } from '../calls/retry-budget.js';
 import type { RunningCall } from '../calls/running-call.js';
 import { type Sign, signOf } from '../calls/signs.js';
 import { Deadline } from '../core/deadline.js';
@@ -13,6 +10,7 @@ import { Connection, type ConnectionOptions } from './connection.js';
 import { HealthCheck } from './health-check.js';
 import { ObservedSession } from './observed-session.js';
 import type { ServerSettings } from './options.js';
+import type { Prober, ServerPolicies } from './server-policies.js';
 
 /** How long the ping of a half-open breaker may take, connecting included. */
 const PROBE_TIMEOUT_MS = 5_000;
@@ -20,25 +18,34 @@ const PROBE_TIMEOUT_MS = 5_000;
 export interface ServerLinkHooks {
   open(observer: Pick<SessionObserver, 'closed'>, signal: StopSignal): Promise<Session>;
   onStatus: ConnectionOptions['onStatus'];
-  onCircuit(change: { state: CircuitState; previous: CircuitState }): void;
+  /** What fails over it is everybody's to know; else it is told to none but the callers of its own. */
+  isOfAll: boolean;
+  /** Whether the connection comes back by itself when it is lost. */
+  isWanted: ConnectionOptions['isWanted'];
+  failedForMs: ConnectionOptions['failedForMs'];
   /** What the server's process said last, for the end of a message. */
   lastWords(): string;
   /** A health check failed. */
   onMiss(error: McpFleetError): void;
 }
 
-/** One server's connection with the policies around it: queue, retries, breaker, health checks. */
-export class ServerLink {
+/** One connection to a server, with the policies around it: those of the server, and its own retries and health checks. */
+export class ServerLink implements Prober {
   readonly connection: Connection;
-  readonly #queue: CallQueue;
   readonly #path: CallPath<Session>;
-  readonly #breaker: CircuitBreaker | undefined;
+  readonly #policies: ServerPolicies;
+  readonly #isOfAll: boolean;
   readonly #health: HealthCheck<Session> | undefined;
 
-  constructor(settings: ServerSettings, hooks: ServerLinkHooks) {
+  constructor(settings: ServerSettings, policies: ServerPolicies, hooks: ServerLinkHooks) {
+    this.#policies = policies;
+    this.#isOfAll = hooks.isOfAll;
+    const { queue, breaker, budget } = policies;
     this.connection = new Connection({
       connectTimeoutMs: settings.connectTimeoutMs,
       firstStart: settings.firstStart,
+      isWanted: hooks.isWanted,
+      failedForMs: hooks.failedForMs,
       lastWords: hooks.lastWords,
       open: hooks.open,
       onAttempt: (failure) => this.#attempted(failure),
@@ -48,22 +55,12 @@ export class ServerLink {
         hooks.onStatus(change);
       },
     });
-    this.#queue = new CallQueue(settings.maxConcurrency, settings.maxQueue);
-    this.#breaker = settings.circuitBreaker
-      ? new CircuitBreaker(settings.circuitBreaker, {
-          probe: () => this.#probe(),
-          onState: (state, previous) => {
-            if (state === 'open') this.connection.dismissWaiters((this.#breaker as CircuitBreaker).refusal());
-            hooks.onCircuit({ state, previous });
-          },
-        })
-      : undefined;
     this.#health = settings.healthCheck
       ? new HealthCheck(settings.healthCheck, {
           ping: (session, timeoutMs) => within(timeoutMs, (signal) => ping(session, signal)),
           session: () => this.connection.session,
           well: (session) => this.connection.well(session),
-          isBusy: () => this.#queue.running > 0,
+          isBusy: () => queue.running > 0,
           missed: (session, thrown, tooOften) => {
             const miss = asFleetError(thrown);
             const error = tooOften ? givenUp(miss) : miss;
@@ -73,26 +70,12 @@ export class ServerLink {
         })
       : undefined;
     this.#path = new CallPath({
-      queue: this.#queue,
-      retry: { options: settings.retry, budget: new RetryBudget() },
-      breaker: this.#breaker,
+      queue,
+      retry: { options: settings.retry, budget },
+      breaker,
       ready: (signal) => this.connection.ready(signal),
       onSign: (sign, thrown) => this.#sign(sign, thrown),
     });
-  }
-
-  get circuit(): CircuitState {
-    return this.#breaker?.state ?? 'closed';
-  }
-
-  /** Requests whose turn has come. */
-  get inFlight(): number {
-    return this.#queue.running;
-  }
-
-  /** Requests that wait for their turn. */
-  get queued(): number {
-    return this.#queue.waiting;
   }
 
   /** Sends a request: when its turn has come, again where that is safe, and not at all while the breaker is open. */
@@ -109,27 +92,30 @@ export class ServerLink {
   }
 
   async close(): Promise<void> {
-    this.#breaker?.stop();
     this.#health?.stop();
+    this.#policies.gone(this);
     await this.connection.close();
   }
 
   #attempted(failure: McpFleetError | undefined): void {
     this.#sign(failure === undefined ? 'alive' : signOf(failure), failure);
-    if (failure === undefined) this.#breaker?.signOfLife();
+    if (failure === undefined) this.#policies.breaker?.signOfLife();
   }
 
   #sign(sign: Sign, thrown?: unknown): void {
-    if (sign === 'failing') this.#breaker?.failed(thrown instanceof McpFleetError ? thrown : undefined);
+    if (sign === 'failing') {
+      const told = this.#isOfAll && thrown instanceof McpFleetError ? thrown : undefined;
+      this.#policies.failed(told, this);
+    }
     if (sign !== 'alive') return;
-    this.#breaker?.succeeded();
+    this.#policies.breaker?.succeeded();
     this.#health?.heard();
     const { session } = this.connection;
     if (session !== undefined) this.connection.well(session);
   }
 
   /** Any answer closes the breaker. Other errors are for the caller to see. */
-  async #probe(): Promise<void> {
+  async probe(): Promise<void> {
     try {
       await within(PROBE_TIMEOUT_MS, async (signal) => ping(await this.connection.connect(signal), signal));
     } catch (error) {

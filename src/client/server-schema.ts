@@ -120,11 +120,21 @@ export const plainSettings = {
     .describe(
       'HTTP proxy for MCP and token requests; `false`: none. Without it `HTTP_PROXY` and its kin count.',
     ),
+  scope: z
+    .enum(['auto', 'shared', 'identity'], { error: "expected 'auto', 'shared' or 'identity'" })
+    .optional()
+    .describe('Whether identities share a connection; `auto`: where nothing differs between them.'),
+  maxIdentities: count.optional().describe('Identities that are kept.'),
+  identityIdleMs: durationMs
+    .optional()
+    .describe('After so long without a call the connection of an identity is closed.'),
   tools: z
     .strictObject({ allow: texts.optional(), deny: texts.optional() }, { error: 'expected { allow, deny }' })
     .optional()
     .describe('Which tools exist for callers; `*` matches any run of characters. `deny` wins.'),
 };
+
+const textsOrFunction = z.union([func(), textMap], { error: 'expected an object of strings, or a function' });
 
 const sampling = z.union(
   [func(), z.strictObject({ handle: func(), tools: flag.optional(), context: flag.optional() })],
@@ -150,7 +160,7 @@ export const SERVER_SCHEMAS = {
   http: serverDefaultsSchema.extend({
     type: z.enum(['auto', 'http', 'sse']).optional(),
     url: url(urlOrText, 'http:', 'https:'),
-    headers: textMap.optional(),
+    headers: textsOrFunction.optional(),
     auth: objectWith('getToken').optional(),
     oauth: objectWith('tokens').optional(),
   }),
@@ -158,13 +168,13 @@ export const SERVER_SCHEMAS = {
     type: z.literal('stdio').optional(),
     command: text,
     args: texts.optional(),
-    env: textMap.optional(),
+    env: textsOrFunction.optional(),
     cwd: text.optional(),
   }),
   ws: serverDefaultsSchema.extend({
     type: z.literal('ws').optional(),
     url: url(urlOrText, 'ws:', 'wss:'),
-    headers: textMap.optional(),
+    headers: textsOrFunction.optional(),
     auth: objectWith('getToken').optional(),
   }),
   custom: serverDefaultsSchema.extend({ type: z.literal('custom'), transport: func() }),

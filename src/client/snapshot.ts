@@ -7,6 +7,8 @@ import type { ServerStatus } from './status.js';
 /** What a health endpoint shows of one server: plain, JSON-safe, without secrets. */
 export interface ServerSnapshot {
   server: string;
+  /** The key of the identity that sees it so; absent where it is seen by nobody in particular. */
+  identity?: string;
   status: ServerStatus;
   /** The transport in use; before the first connection the one that is tried first. */
   transport: TransportKind;
@@ -15,6 +17,8 @@ export interface ServerSnapshot {
   serverInfo?: { name: string; version: string };
   /** Tools for callers, when the list was last read. */
   tools?: number;
+  /** Identities that are kept, where they have connections of their own. */
+  identities?: number;
   /** Lists that could not be read to their end; the `error` event says why. */
   truncated?: ListKind[];
   /** Calls under way. */
@@ -33,6 +37,8 @@ export interface ServerSnapshot {
 
 export function snapshotOf(facts: {
   server: string;
+  identity: string | undefined;
+  identities: number;
   status: ServerStatus;
   since: number;
   session: Session | undefined;
@@ -47,10 +53,23 @@ export function snapshotOf(facts: {
   tokenExpiresAt: number | undefined;
   lastError: McpFleetError | undefined;
 }): ServerSnapshot {
-  const { server, status, session, circuit, tools, truncated, inFlight, queued, lastOkAt } = facts;
+  const {
+    server,
+    identity,
+    identities,
+    status,
+    session,
+    circuit,
+    tools,
+    truncated,
+    inFlight,
+    queued,
+    lastOkAt,
+  } = facts;
   const { tokenExpiresAt, lastError, exit } = facts;
   return {
     server,
+    ...(identity !== undefined && { identity }),
     status,
     transport: session?.transport ?? facts.configuredTransport,
     circuit,
@@ -62,6 +81,7 @@ export function snapshotOf(facts: {
       },
     }),
     ...(tools !== undefined && { tools }),
+    ...(identities > 0 && { identities }),
     ...(truncated.length > 0 && { truncated }),
     inFlight,
     queued,

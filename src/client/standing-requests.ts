@@ -29,6 +29,15 @@ export class StandingRequests {
     this.#logLevel = level;
   }
 
+  get any(): boolean {
+    return this.awaitsUpdates || this.#logLevel !== undefined;
+  }
+
+  /** Something may arrive at any time. */
+  get awaitsUpdates(): boolean {
+    return (this.#subscriptions?.size ?? 0) > 0;
+  }
+
   async renew(session: Session, signal: StopSignal, onError: (error: unknown) => void): Promise<void> {
     const level = this.#logLevel;
     const requests: Renewal[] = [...(this.#subscriptions ?? [])].map(

@@ -1,4 +1,7 @@
-/** `idle → connecting → ready ⇄ unhealthy`, `ready → reconnecting → ready`, `failed` where only a person can help, anything `→ closed`. */
+/**
+ * `idle → connecting → ready ⇄ unhealthy`, `ready → reconnecting → ready`, `failed` where only a person can help, anything
+ * `→ closed`. The connection of an identity that is not used is `idle` again.
+ */
 export type ServerStatus =
   | 'idle'
   | 'connecting'
@@ -12,9 +15,9 @@ export type ServerStatus =
 export const NEXT_STATUSES: { readonly [Status in ServerStatus]: readonly ServerStatus[] } = {
   idle: ['connecting', 'closed'],
   connecting: ['ready', 'reconnecting', 'failed', 'closed'],
-  ready: ['unhealthy', 'reconnecting', 'closed'],
-  unhealthy: ['ready', 'reconnecting', 'closed'],
-  reconnecting: ['ready', 'failed', 'closed'],
+  ready: ['unhealthy', 'reconnecting', 'idle', 'closed'],
+  unhealthy: ['ready', 'reconnecting', 'idle', 'closed'],
+  reconnecting: ['ready', 'failed', 'idle', 'closed'],
   failed: ['connecting', 'closed'],
   closed: [],
 };

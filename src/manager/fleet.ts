@@ -1,14 +1,20 @@
 import type {
   CallToolResult,
+  CompleteRequest,
+  CompleteResult,
+  GetPromptResult,
   Prompt,
+  ReadResourceResult,
   Resource,
   ResourceTemplate,
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
+import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import type { ToolCall } from '../calls/tool-call.js';
 import type { McpClientEvents } from '../client/events.js';
 import type { ServerSnapshot } from '../client/snapshot.js';
 import type { McpFleetError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
 
 /** A tool call through the manager: `name` is the qualified name, or the server's own when `server` is given. */
 export interface FleetToolCall extends ToolCall {
@@ -90,4 +96,47 @@ export function fleetStatus(
   if (idle === servers.length) return 'idle';
   if (idle + ready === servers.length) return 'ready';
   return ready > 0 ? 'degraded' : 'down';
+}
+
+/**
+ * Many servers as their users see them: a manager, or a manager seen by one identity (`manager.as(identity)`), whose
+ * calls are all made on behalf of that identity.
+ */
+export interface Fleet {
+  /** On whose behalf all of this is done; `undefined` for a manager. */
+  readonly identity?: Identity | undefined;
+  listTools(options?: ListOptions & ServerFilter): Promise<{ tools: FleetTool[] } & ListReport>;
+  callTool(call: FleetToolCall, options?: CallOptions): Promise<CallToolResult>;
+  callTools(
+    calls: readonly FleetToolCall[],
+    options?: CallOptions & { concurrency?: number },
+  ): Promise<CallOutcome[]>;
+  listResources(options?: ListOptions & ServerFilter): Promise<{ resources: FleetResource[] } & ListReport>;
+  listResourceTemplates(
+    options?: ListOptions & ServerFilter,
+  ): Promise<{ resourceTemplates: FleetResourceTemplate[] } & ListReport>;
+  readResource(
+    request: { server: string; uri: string },
+    options?: RequestOptions,
+  ): Promise<ReadResourceResult>;
+  subscribeResource(request: { server: string; uri: string }, options?: RequestOptions): Promise<void>;
+  unsubscribeResource(request: { server: string; uri: string }, options?: RequestOptions): Promise<void>;
+  listPrompts(options?: ListOptions & ServerFilter): Promise<{ prompts: FleetPrompt[] } & ListReport>;
+  getPrompt(
+    request: { server: string; name: string; arguments?: Record<string, string> },
+    options?: RequestOptions,
+  ): Promise<GetPromptResult>;
+  complete(
+    request: { server: string } & CompleteRequest['params'],
+    options?: RequestOptions,
+  ): Promise<CompleteResult>;
+  ping(
+    options?: RequestOptions & ServerFilter,
+  ): Promise<{ ok: { server: string; latencyMs: number }[]; failed: ServerFailure[] }>;
+  refreshTokens(
+    options?: RequestOptions & ServerFilter,
+  ): Promise<{ refreshed: string[]; failed: ServerFailure[] }>;
+  snapshot(): ManagerSnapshot;
+  /** The tools that are known at this moment, without asking a server. */
+  readonly knownTools: readonly FleetTool[];
 }

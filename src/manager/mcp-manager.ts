@@ -13,9 +13,11 @@ import type { McpClient } from '../client/mcp-client.js';
 import { check, checkServerConfig, checkServerName, DRAIN_TIMEOUT_MS } from '../client/options.js';
 import type { ServerConfig, ServerDefaults } from '../client/server-config.js';
 import { count, durationMs, serverDefaultsSchema } from '../client/server-schema.js';
+import type { ServerSnapshot } from '../client/snapshot.js';
 import { concurrentMap } from '../core/concurrent-map.js';
 import type { ListenOptions, Unsubscribe } from '../core/emitter.js';
 import { asFleetError, ConfigError, McpFleetError, UnknownToolError } from '../core/errors.js';
+import { checkedIdentity, type Identity } from '../core/identity.js';
 import { isolatedLogger, type Logger } from '../core/logger.js';
 import { nearestHint, quoted } from '../core/nearest.js';
 import { TEXT_EXIT } from '../core/text-exit.js';
@@ -23,6 +25,7 @@ import type { ListKind } from '../session/session.js';
 import {
   type CallOutcome,
   type ConnectReport,
+  type Fleet,
   type FleetPrompt,
   type FleetResource,
   type FleetResourceTemplate,
@@ -38,6 +41,7 @@ import {
 } from './fleet.js';
 import { FleetEvents } from './fleet-events.js';
 import { FleetTools } from './fleet-tools.js';
+import { IdentityFleet } from './identity-fleet.js';
 import { Running } from './running.js';
 import { ServerSet } from './server-set.js';
 import { looksHashed, mayBeOf, plainAddress, type ToolAddress } from './tool-names.js';
@@ -67,7 +71,7 @@ const optionsSchema = serverDefaultsSchema.extend({
 });
 
 /** Many MCP servers behind one object: it owns one {@link McpClient} per server. */
-export class McpManager implements AsyncDisposable {
+export class McpManager implements Fleet, AsyncDisposable {
   readonly #set: ServerSet;
   readonly #tools: FleetTools;
   readonly #logger: Logger;
@@ -158,12 +162,28 @@ export class McpManager implements AsyncDisposable {
     return this.#set.set(servers);
   }
 
+  /** The same servers for one identity. @throws {ConfigError} for what is no identity */
+  as(identity: Identity | string): Fleet {
+    return new IdentityFleet(this, checkedIdentity(identity, 'identity'));
+  }
+
   // ── Tools ───────────────────────────────────────────────────────────────────
+
+  /** The tools that are known at this moment, without asking a server. */
+  get knownTools(): readonly FleetTool[] {
+    return this.#tools.known(undefined);
+  }
+
+  /** Those that are known of one identity. @internal */
+  knownToolsFor(identity: Identity): readonly FleetTool[] {
+    return this.#tools.known(identity);
+  }
 
   /** Every tool of every reachable server, under a qualified, provider-safe name, in a stable order. */
   async listTools(options: ListOptions & ServerFilter = {}): Promise<{ tools: FleetTool[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) => client.listTools(request));
-    return { tools: this.#tools.of(done), failed, ...truncatedIn('tools', done) };
+    const tools = this.#tools.of(done, identityIn(options));
+    return { tools, failed, ...this.#truncatedIn('tools', done, options) };
   }
 
   /**
@@ -177,7 +197,7 @@ export class McpManager implements AsyncDisposable {
     checkCallOptions(options);
     const { name, server } = call;
     // Without a wait where there is no need of one: closing waits for the calls of this tick.
-    const known = server === undefined ? this.#knownAddressOf(name) : { server, toolName: name };
+    const known = server === undefined ? this.#knownAddressOf(name, options) : { server, toolName: name };
     const address = known ?? (await this.#resolving.add(this.#addressOf(name, options)));
     return this.client(address.server).callTool(toolCall(address.toolName, call), options);
   }
@@ -206,7 +226,7 @@ export class McpManager implements AsyncDisposable {
     options: ListOptions & ServerFilter = {},
   ): Promise<{ resources: FleetResource[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) => client.listResources(request));
-    return { resources: withServer(done), failed, ...truncatedIn('resources', done) };
+    return { resources: withServer(done), failed, ...this.#truncatedIn('resources', done, options) };
   }
 
   async listResourceTemplates(
@@ -216,7 +236,7 @@ export class McpManager implements AsyncDisposable {
       client.listResourceTemplates(request),
     );
     const resourceTemplates = withServer(done);
-    return { resourceTemplates, failed, ...truncatedIn('resourceTemplates', done) };
+    return { resourceTemplates, failed, ...this.#truncatedIn('resourceTemplates', done, options) };
   }
 
   async readResource(
@@ -245,7 +265,7 @@ export class McpManager implements AsyncDisposable {
     options: ListOptions & ServerFilter = {},
   ): Promise<{ prompts: FleetPrompt[] } & ListReport> {
     const { done, failed } = await this.#each(options, (client, request) => client.listPrompts(request));
-    return { prompts: withServer(done), failed, ...truncatedIn('prompts', done) };
+    return { prompts: withServer(done), failed, ...this.#truncatedIn('prompts', done, options) };
   }
 
   async getPrompt(
@@ -290,7 +310,16 @@ export class McpManager implements AsyncDisposable {
 
   /** What a health endpoint shows: plain, JSON-safe, without secrets, without I/O. */
   snapshot(): ManagerSnapshot {
-    const servers = [...this.#set.clients.values()].map((client) => client.snapshot());
+    return this.#snapshot((client) => client.snapshot());
+  }
+
+  /** As one identity sees it. @internal */
+  snapshotFor(identity: Identity): ManagerSnapshot {
+    return this.#snapshot((client) => client.snapshotFor(identity));
+  }
+
+  #snapshot(snapshotOf: (client: McpClient) => ServerSnapshot): ManagerSnapshot {
+    const servers = [...this.#set.clients.values()].map(snapshotOf);
     return { status: this.#closed === undefined ? fleetStatus(servers) : 'closed', servers };
   }
 
@@ -376,16 +405,29 @@ export class McpManager implements AsyncDisposable {
     return { done, failed };
   }
 
+  #truncatedIn(
+    kind: ListKind,
+    done: readonly { client: McpClient }[],
+    options: RequestOptions,
+  ): Pick<ListReport, 'truncated'> {
+    const identity = identityIn(options);
+    const truncated = done.filter(({ client }) => {
+      const snapshot = identity === undefined ? client.snapshot() : client.snapshotFor(identity);
+      return snapshot.truncated?.includes(kind);
+    });
+    return truncated.length === 0 ? {} : { truncated: truncated.map(({ client }) => client.name) };
+  }
+
   #selected(server: ServerFilter['server']): McpClient[] {
     if (server === undefined) return [...this.#set.clients.values()];
     const names = typeof server === 'string' ? [server] : [...new Set(server)];
     return names.map((name) => this.client(name));
   }
 
-  #knownAddressOf(name: string): ToolAddress | undefined {
+  #knownAddressOf(name: string, options: CallOptions): ToolAddress | undefined {
     const plain = plainAddress(name);
     const readable = plain !== undefined && this.#set.clients.has(plain.server);
-    return readable && !looksHashed(name) ? plain : this.#tools.names.addressOf(name);
+    return readable && !looksHashed(name) ? plain : this.#tools.names(identityIn(options)).addressOf(name);
   }
 
   /**
@@ -393,15 +435,18 @@ export class McpManager implements AsyncDisposable {
    * @throws {UnknownToolError}
    */
   async #addressOf(name: string, options: CallOptions): Promise<ToolAddress> {
-    const { signal, timeoutMs } = options;
+    const { signal, timeoutMs, identity } = options;
     const servers = [...this.#set.clients.keys()].filter((server) => mayBeOf(name, server));
-    await this.listTools({
+    const { tools } = await this.listTools({
       // For a name of no server here, all of them: to tell which names are near.
       ...(servers.length > 0 && { server: servers }),
       ...(signal && { signal }),
       ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(identity !== undefined && { identity }),
     });
-    const { names } = this.#tools;
+    const listed = tools.find((tool) => tool.name === name);
+    if (listed !== undefined) return listed;
+    const names = this.#tools.names(identityIn(options));
     const found = names.addressOf(name);
     if (found !== undefined) return found;
     const plain = plainAddress(name);
@@ -426,9 +471,9 @@ function checkServer(name: string, config: ServerConfig): void {
   checkServerConfig(config, `servers.${name}`);
 }
 
-function truncatedIn(kind: ListKind, done: readonly { client: McpClient }[]): Pick<ListReport, 'truncated'> {
-  const truncated = done.filter(({ client }) => client.snapshot().truncated?.includes(kind));
-  return truncated.length === 0 ? {} : { truncated: truncated.map(({ client }) => client.name) };
+/** On whose behalf, as an object. */
+function identityIn({ identity }: RequestOptions): Identity | undefined {
+  return identity === undefined ? undefined : checkedIdentity(identity, 'options.identity');
 }
 
 function withServer<Entry>(

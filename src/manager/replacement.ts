@@ -26,7 +26,7 @@ export class Replacement {
 
   /** Tries to connect, once, if there is a connection to keep meanwhile. */
   async prepare(): Promise<void> {
-    if (!SERVING.has(this.#old.status)) return;
+    if (!SERVING.has(this.#old.commonStatus)) return;
     try {
       await this.next.connect();
     } catch (thrown) {
@@ -36,15 +36,15 @@ export class Replacement {
 
   /** Why it must wait at this moment, or `undefined` if it can take over: it is connected, or nothing is lost by it. */
   get obstacle(): McpFleetError | undefined {
-    if (SERVING.has(this.next.status) || !SERVING.has(this.#old.status)) return undefined;
+    if (SERVING.has(this.next.commonStatus) || !SERVING.has(this.#old.commonStatus)) return undefined;
     return this.next.lastError ?? this.#failure;
   }
 
   /** Calls `takeOver` once it can: the new client has connected, or the old one has nothing more to lose. */
   await(takeOver: () => void): void {
     this.#listening.push(
-      this.next.on('status', ({ status }) => SERVING.has(status) && takeOver()),
-      this.#old.on('status', ({ status }) => !SERVING.has(status) && takeOver()),
+      this.next.on('status', () => SERVING.has(this.next.commonStatus) && takeOver()),
+      this.#old.on('status', () => !SERVING.has(this.#old.commonStatus) && takeOver()),
     );
   }
 

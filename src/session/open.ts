@@ -96,7 +96,7 @@ function isHttp(target: SessionTarget): target is HttpTarget {
 
 async function transportTo(
   target: Exclude<SessionTarget, HttpTarget>,
-  { maxResponseBytes, exit, tokens, guard, stderr, proxy, onSecret }: OpenOptions,
+  { identity, maxResponseBytes, exit, tokens, guard, stderr, proxy, onSecret }: OpenOptions,
 ): Promise<JsonRpcTransport> {
   switch (target.type) {
     case 'stdio': {
@@ -110,7 +110,7 @@ async function transportTo(
     }
     default: {
       const { CustomTransport } = await loaded(import('./transports/custom.js'));
-      return new CustomTransport(target.transport, maxResponseBytes);
+      return new CustomTransport(target.transport, maxResponseBytes, identity);
     }
   }
 }

@@ -3,6 +3,7 @@ import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { ConnectionError, describeThrown, McpFleetError, RemoteError, TimeoutError } from '../core/errors.js';
 import { withoutText } from '../core/foreign-error.js';
+import type { Identity } from '../core/identity.js';
 import { loaded } from '../core/loaded.js';
 import type { StopSignal } from '../core/stop-signal.js';
 import type { TextExit } from '../core/text-exit.js';
@@ -20,6 +21,8 @@ const FIRST_ERA_MS = 5_000;
 
 export interface SessionOptions {
   server: string;
+  /** On whose behalf, where the session is one identity's. */
+  identity?: (() => Identity) | undefined;
   clientInfo: Implementation;
   handlers: ServerRequestHandlers;
   observer: SessionObserver;

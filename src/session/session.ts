@@ -23,6 +23,7 @@ import type {
 } from '@modelcontextprotocol/sdk/types.js';
 import type { RequestObservation } from '../calls/call-observer.js';
 import type { McpFleetError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
 import type { StopSignal } from '../core/stop-signal.js';
 
 export type TransportKind = 'http' | 'sse' | 'stdio' | 'ws' | 'custom';
@@ -144,6 +145,8 @@ export type SamplingHandler = (
 ) => Promise<CreateMessageResult | CreateMessageResultWithTools>;
 export interface HandlerContext {
   readonly server: string;
+  /** On whose connection the server asks; absent where it is that of nobody in particular. */
+  readonly identity?: Identity;
   /** Aborts when the server cancels its request or the connection ends. */
   readonly signal: AbortSignal;
 }

@@ -80,22 +80,23 @@ function isReserved(status: string): boolean {
   return Number(status) >= -32_768 && Number(status) <= -32_000;
 }
 
-/** How long sessions last. */
+/** How long sessions last: that of nobody in particular, and those of identities. */
 class SessionClock {
-  #startedAt: number | undefined;
+  /** By the key of the identity. */
+  readonly #startedAt = new Map<string | undefined, number>();
 
   constructor(client: McpClient) {
-    const { status, since } = client.snapshot();
-    if (isOpen(status)) this.#startedAt = Date.parse(since);
+    const { since } = client.snapshot();
+    if (isOpen(client.commonStatus)) this.#startedAt.set(undefined, Date.parse(since));
   }
 
   /** Seconds that the session lasted which this change ends, if it ends one. */
-  endedBy({ status, previous }: McpClientEvents['status']): number | undefined {
-    if (status === 'ready' && !isOpen(previous)) this.#startedAt = Date.now();
-    if (isOpen(status) || this.#startedAt === undefined) return undefined;
-    const lastedMs = Date.now() - this.#startedAt;
-    this.#startedAt = undefined;
-    return Math.max(0, lastedMs) / 1_000;
+  endedBy({ status, previous, identity }: McpClientEvents['status']): number | undefined {
+    if (status === 'ready' && !isOpen(previous)) this.#startedAt.set(identity, Date.now());
+    const startedAt = this.#startedAt.get(identity);
+    if (isOpen(status) || startedAt === undefined) return undefined;
+    this.#startedAt.delete(identity);
+    return Math.max(0, Date.now() - startedAt) / 1_000;
   }
 }
 

@@ -10,6 +10,7 @@ import type {
   StdioServerConfig,
   WebSocketServerConfig,
 } from '../client/server-config.js';
+import { ServerPath } from '../client/server-path.js';
 import { lazyHttpClient } from '../net/lazy-http-client.js';
 import { recordedFetch } from './recorded-fetch.js';
 import { RecordedTransport, SdkTransport } from './recorded-transport.js';
@@ -58,9 +59,10 @@ export interface RecordOptions {
  */
 export function recordServer(config: ServerConfig, options: RecordOptions = {}): RecordedServer {
   checkServerConfig(config);
-  const access = new ServerAccess('recorded', config, settingsOf(config, {}), NO_HOOKS);
-  const recorder = new Recorder(options.redact, access.secrets);
-  const recorded = recordedConfig(config, recorder, access);
+  const path = new ServerPath('recorded', config, settingsOf(config, {}));
+  const access = new ServerAccess(path, NO_HOOKS);
+  const recorder = new Recorder(options.redact, path.secrets);
+  const recorded = recordedConfig(config, recorder, path, access);
   return {
     config: recorded.config,
     get recording() {
@@ -75,22 +77,32 @@ export function recordServer(config: ServerConfig, options: RecordOptions = {}):
   };
 }
 
-const NO_HOOKS: ServerAccessHooks = { onRefresh: () => {}, onStderr: () => {}, isStderrHeard: () => false };
+const NO_HOOKS: ServerAccessHooks = {
+  isShared: true,
+  onRefresh: () => {},
+  onStderr: () => {},
+  isStderrHeard: () => false,
+};
 
 interface Recorded {
   config: ServerConfig;
   close(): Promise<void>;
 }
 
-function recordedConfig(config: ServerConfig, recorder: Recorder, access: ServerAccess): Recorded {
+function recordedConfig(
+  config: ServerConfig,
+  recorder: Recorder,
+  path: ServerPath,
+  access: ServerAccess,
+): Recorded {
   if ('transport' in config) {
     const transport: CustomServerConfig['transport'] = async (context) =>
       new RecordedTransport(await config.transport(context), recorder);
     return { config: { ...config, transport }, close: async () => {} };
   }
   if ('command' in config) return recordedStdio(config, recorder, access);
-  if (access.target.type === 'ws')
-    return recordedWebSocket(config as WebSocketServerConfig, recorder, access);
+  if (path.target.type === 'ws')
+    return recordedWebSocket(config as WebSocketServerConfig, recorder, path, access);
   const { connectTimeoutMs, fetch, proxy } = settingsOf(config, {});
   const client = lazyHttpClient({ connectTimeoutMs, proxy });
   const inner = fetch ?? (client.fetch as FetchLike);
@@ -102,7 +114,8 @@ function recordedStdio(config: StdioServerConfig, recorder: Recorder, { stderr }
   const { maxResponseBytes } = settingsOf(config, {});
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { StdioTransport } = await import('../session/transports/stdio.js');
-    const inner = new StdioTransport({ command, args, env, cwd, maxResponseBytes, stderr });
+    const given = typeof env === 'function' ? await env({ server: 'recorded', signal }) : env;
+    const inner = new StdioTransport({ command, args, env: given, cwd, maxResponseBytes, stderr });
     return new RecordedTransport(new SdkTransport(inner, signal), recorder);
   };
   return { config: { ...settings, type: 'custom', transport }, close: async () => {} };
@@ -111,6 +124,7 @@ function recordedStdio(config: StdioServerConfig, recorder: Recorder, { stderr }
 function recordedWebSocket(
   config: WebSocketServerConfig,
   recorder: Recorder,
+  path: ServerPath,
   access: ServerAccess,
 ): Recorded {
   const { type: _type, url, headers = {}, auth: _auth, ...settings } = config;
@@ -118,17 +132,26 @@ function recordedWebSocket(
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { WebSocketTransport } = await import('../session/transports/websocket.js');
     const tokens = await access.tokens?.current(signal);
+    const given =
+      typeof headers === 'function'
+        ? await headers({ server: 'recorded', url: new URL(url), signal })
+        : headers;
     const inner = new WebSocketTransport({
       url: new URL(url),
-      headers,
+      headers: given,
       tokens,
       maxResponseBytes,
       proxy,
-      onSecret: (secret) => access.secrets.passing(secret),
-      exit: access.exit,
+      onSecret: (secret) => path.secrets.passing(secret),
+      exit: path.exit,
       guard: undefined,
     });
     return new RecordedTransport(new SdkTransport(inner, signal), recorder);
   };
-  return { config: { ...settings, type: 'custom', transport }, close: () => access.close() };
+  return { config: { ...settings, type: 'custom', transport }, close: () => closed(path, access) };
+}
+
+async function closed(path: ServerPath, access: ServerAccess): Promise<void> {
+  await access.close();
+  await path.close();
 }

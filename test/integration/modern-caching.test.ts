@@ -135,7 +135,7 @@ describe('where each request may have a user of its own', () => {
       'a private answer to %s is for the one who asked',
       async (method, list) => {
         await using server = await httpProgram('newer', hints({ ttlMs: 60_000, cacheScope: 'private' }));
-        await using client = new McpClient('a', { url: server.url, auth });
+        await using client = new McpClient('a', { url: server.url, auth, scope: 'shared' });
         const changed = vi.fn();
         client.on('catalog', changed);
         for (const name of ['ann', 'ben', 'ann']) await asUser(name, () => list(client));
@@ -148,7 +148,7 @@ describe('where each request may have a user of its own', () => {
       'private answers to %s do not cross when they are asked for at once',
       async (method, list) => {
         await using server = await httpProgram('newer', hints({ ttlMs: 60_000, cacheScope: 'private' }));
-        await using client = new McpClient('a', { url: server.url, auth });
+        await using client = new McpClient('a', { url: server.url, auth, scope: 'shared' });
         await asUser('ann', () => list(client));
         await Promise.all(['ben', 'cleo'].map((name) => asUser(name, () => list(client))));
         expect(askedBy(server, method).sort()).toEqual(['ann', 'ben', 'cleo']);
@@ -157,17 +157,25 @@ describe('where each request may have a user of its own', () => {
 
     test('a public list is for all', async () => {
       await using server = await httpProgram('newer', hints(LONG));
-      await using client = new McpClient('a', { url: server.url, auth });
+      await using client = new McpClient('a', { url: server.url, auth, scope: 'shared' });
       for (const name of ['ann', 'ben']) await asUser(name, () => client.listTools());
       expect(server.count('tools/list')).toBe(1);
     });
 
     test('what was read is for the one who asked', async () => {
       await using server = await httpProgram('newer', hints({ ttlMs: 60_000, cacheScope: 'private' }));
-      await using client = new McpClient('a', { url: server.url, auth });
+      await using client = new McpClient('a', { url: server.url, auth, scope: 'shared' });
       for (const name of ['ann', 'ben']) await asUser(name, () => client.readResource(NOTE));
       expect(askedBy(server, 'resources/read')).toEqual(['ann', 'ben']);
     });
+  });
+
+  test('who is told apart by a key has lists of their own, public ones too', async () => {
+    await using server = await httpProgram('newer', hints(LONG));
+    const auth = providers['a token by user'] as TokenProvider;
+    await using client = new McpClient('a', { url: server.url, auth });
+    for (const name of ['ann', 'ben', 'ann']) await asUser(name, () => client.listTools());
+    expect(askedBy(server, 'tools/list')).toEqual(['ann', 'ben']);
   });
 
   test('a private answer is kept where all requests are of one user', async () => {

@@ -12,6 +12,7 @@ import type {
   ClientCredentialsOptions,
   ConnectionError,
   ConnectReport,
+  Fleet,
   FleetPrompt,
   FleetResource,
   FleetResourceTemplate,
@@ -19,6 +20,7 @@ import type {
   FleetToolCall,
   HandlerContext,
   HttpServerConfig,
+  Identity,
   ListOptions,
   ListReport,
   ManagerSnapshot,
@@ -39,6 +41,7 @@ import type {
   ServerSnapshot,
   ServerStatus,
   ServersDiff,
+  ServerView,
   TimeoutError,
   TokenContext,
   TokenExchangeOptions,
@@ -203,6 +206,9 @@ describe('the manager', () => {
       (options?: Options) => Promise<{ refreshed: string[]; failed: ServerFailure[] }>
     >();
     expectTypeOf<McpManager['snapshot']>().toEqualTypeOf<() => ManagerSnapshot>();
+    expectTypeOf<McpManager['as']>().toEqualTypeOf<(identity: Identity | string) => Fleet>();
+    expectTypeOf<McpManager>().toExtend<Fleet>();
+    expectTypeOf<Fleet['identity']>().toEqualTypeOf<Identity | undefined>();
     expectTypeOf<McpManager['close']>().toEqualTypeOf<
       (options?: { drainTimeoutMs?: number }) => Promise<void>
     >();
@@ -226,6 +232,8 @@ describe('a client', () => {
     expectTypeOf<McpClient['ping']>().toEqualTypeOf<(options?: RequestOptions) => Promise<number>>();
     expectTypeOf<McpClient['refreshToken']>().toEqualTypeOf<(options?: RequestOptions) => Promise<void>>();
     expectTypeOf<McpClient['snapshot']>().toEqualTypeOf<() => ServerSnapshot>();
+    expectTypeOf<McpClient['as']>().toEqualTypeOf<(identity: Identity | string) => ServerView>();
+    expectTypeOf<McpClient>().toExtend<ServerView>();
   });
 
   test('cannot be changed from outside', () => {

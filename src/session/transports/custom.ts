@@ -2,6 +2,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { abortable, settlesWithin } from '../../core/abort.js';
 import { ConnectionError, type Delivery, describeThrown, McpFleetError } from '../../core/errors.js';
+import type { Identity } from '../../core/identity.js';
 import { abortSignalOf, type StopSignal } from '../../core/stop-signal.js';
 import { readValue } from '../reading/message.js';
 import { connectionLost } from './connection-lost.js';
@@ -10,18 +11,24 @@ import type { JsonRpcTransport, SendContext, TransportSink } from './transport.j
 /** How long a foreign transport may take to close. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-export type TransportFactory = (context: { signal: AbortSignal }) => Transport | Promise<Transport>;
+export type TransportFactory = (context: {
+  signal: AbortSignal;
+  /** On whose behalf, where the connection is one identity's. */
+  identity?: Identity;
+}) => Transport | Promise<Transport>;
 
 /** A transport that the user brings, made new for each connection. */
 export class CustomTransport implements JsonRpcTransport {
   readonly kind = 'custom';
   readonly #create: TransportFactory;
   readonly #maxBytes: number;
+  readonly #identity: (() => Identity) | undefined;
   #transport: Transport | undefined;
   #closed = false;
 
-  constructor(create: TransportFactory, maxBytes: number) {
+  constructor(create: TransportFactory, maxBytes: number, identity?: () => Identity) {
     this.#create = create;
+    this.#identity = identity;
     this.#maxBytes = maxBytes;
   }
 
@@ -30,11 +37,10 @@ export class CustomTransport implements JsonRpcTransport {
   }
 
   async start(sink: TransportSink, signal: StopSignal): Promise<void> {
+    const identity = this.#identity?.();
+    const context = { signal: abortSignalOf(signal), ...(identity !== undefined && { identity }) };
     try {
-      const transport = await abortable(
-        Promise.resolve(this.#create({ signal: abortSignalOf(signal) })),
-        signal,
-      );
+      const transport = await abortable(Promise.resolve(this.#create(context)), signal);
       this.#transport = transport;
       transport.onmessage = (message) => sink.message(readValue(message, { maxBytes: this.#maxBytes }));
       transport.onerror = (error) => sink.error(failed('reported an error', error));

@@ -5,6 +5,7 @@ import type {
   ElicitResult,
 } from '@modelcontextprotocol/sdk/types.js';
 import { asFleetError, McpFleetError } from '../../core/errors.js';
+import type { Identity } from '../../core/identity.js';
 import { Rate } from '../../core/rate.js';
 import { isRecord } from '../reading/json-values.js';
 import type { JsonRpcError, Params } from '../reading/message.js';
@@ -41,6 +42,8 @@ function samplingCapability(sampling: NonNullable<ServerRequestHandlers['samplin
 
 export interface ServerRequestsOptions {
   server: string;
+  /** On whose behalf, where the session is one identity's. */
+  identity?: (() => Identity) | undefined;
   handlers: ServerRequestHandlers;
   observer: Pick<SessionObserver, 'error'>;
 }
@@ -86,13 +89,13 @@ export class ServerRequests {
     isMetered: boolean,
     handle: (context: HandlerContext) => Promise<Result>,
   ): Promise<Result> {
-    const { server, observer } = this.#options;
+    const { server, observer, identity } = this.#options;
     if (this.#underWay >= MAX_PARALLEL) throw failure(INTERNAL_ERROR, 'Too many requests at the same time');
     this.#rate ??= new Rate(MAX_BURST, MAX_PER_SECOND);
     if (isMetered && !this.#rate.take()) throw failure(INTERNAL_ERROR, 'Too many requests; ask again later');
     this.#underWay++;
     try {
-      return await handle({ server, signal });
+      return await handle({ server, signal, ...(identity !== undefined && { identity: identity() }) });
     } catch (error) {
       if (!signal.aborted) observer.error(asFleetError(error));
       throw failure(INTERNAL_ERROR, 'The client could not answer this request');

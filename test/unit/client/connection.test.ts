@@ -25,6 +25,8 @@ const TIMES = {
   connectTimeoutMs: 1_000,
   firstStart: { waitMs: 1_000, attemptMs: 1_000 },
   lastWords: () => '',
+  isWanted: () => true,
+  failedForMs: 30_000,
 };
 
 interface Attempt {

@@ -120,7 +120,7 @@ const COMMON_FAULTS: Fault[] = [
 ];
 
 const HEADER_FAULTS: Fault[] = [
-  [{ headers: 'x: y' }, 'headers', 'expected an object of strings, got a string'],
+  [{ headers: 'x: y' }, 'headers', 'expected an object of strings, or a function, got a string'],
   [{ headers: { 'x-a': 7 } }, 'headers.x-a', 'expected a string, got a number'],
   [{ headers: { a: 'b', 'x a': 'y' } }, 'headers[1]', 'is not a header name'],
   [{ headers: { '': 'y' } }, 'headers[0]', 'is not a header name'],
@@ -171,7 +171,7 @@ const FAULTS: Record<keyof typeof KINDS, Fault[]> = {
     [{ command: ['node'] }, 'command', 'expected a string, got an array'],
     [{ args: '--flag' }, 'args', 'expected an array of strings, got a string'],
     [{ args: ['a', 7] }, 'args.1', 'expected a string, got a number'],
-    [{ env: ['A=1'] }, 'env', 'expected an object of strings, got an array'],
+    [{ env: ['A=1'] }, 'env', 'expected an object of strings, or a function, got an array'],
     [{ env: { A: 1 } }, 'env.A', 'expected a string, got a number'],
     [{ env: { A: undefined } }, 'env.A', 'expected a string, got nothing'],
     [{ cwd: '' }, 'cwd', 'expected a string that is not empty'],
@@ -430,9 +430,10 @@ describe('the target', () => {
 
 test('users cannot be told apart over one WebSocket', () => {
   const auth = { getToken: async () => 'token', key: () => 'ada' };
-  expect(() => checkServerConfig({ url: 'wss://a.test/', auth }, 'servers.a')).toThrow(
+  expect(() => checkServerConfig({ url: 'wss://a.test/', auth, scope: 'shared' }, 'servers.a')).toThrow(
     'servers.a.auth: cannot tell users apart (key) over one WebSocket',
   );
+  expect(() => checkServerConfig({ url: 'wss://a.test/', auth })).not.toThrow();
   expect(() => checkServerConfig({ url: 'https://a.test/', auth })).not.toThrow();
 });
 

@@ -3,6 +3,7 @@ import { RunningCall } from '../../../src/calls/running-call.js';
 import { settingsOf } from '../../../src/client/options.js';
 import type { ServerDefaults } from '../../../src/client/server-config.js';
 import { ServerLink } from '../../../src/client/server-link.js';
+import { ServerPolicies } from '../../../src/client/server-policies.js';
 import { Deadline } from '../../../src/core/deadline.js';
 import { AuthError, ConnectionError, type McpFleetError, RemoteError } from '../../../src/core/errors.js';
 import type { Session, SessionObserver } from '../../../src/session/session.js';
@@ -55,13 +56,35 @@ function link(settings: ServerDefaults = {}) {
     server.sessions.push(session);
     return session;
   };
-  const made = new ServerLink(settingsOf({ url: 'https://a.test/' }, settings), {
-    open,
-    onStatus: ({ status }) => statuses.push(status),
+  const configured = settingsOf({ url: 'https://a.test/' }, settings);
+  const policies: ServerPolicies = new ServerPolicies(configured, {
+    prober: () => linked,
+    onOpen: (refusal) => linked.connection.dismissWaiters(refusal),
     onCircuit: ({ state, previous }) => circuit.push(`${previous} → ${state}`),
+  });
+  const linked: ServerLink = new ServerLink(configured, policies, {
+    open,
+    isOfAll: true,
+    isWanted: () => true,
+    failedForMs: 30_000,
+    onStatus: ({ status }) => statuses.push(status),
     lastWords: () => '',
     onMiss: (error) => misses.push(error),
   });
+  const made = {
+    connection: linked.connection,
+    request: linked.request.bind(linked),
+    get circuit() {
+      return policies.breaker?.state ?? 'closed';
+    },
+    get queued() {
+      return policies.queue.waiting;
+    },
+    async close() {
+      policies.breaker?.stop();
+      await linked.close();
+    },
+  };
   /** Makes a request that ends as told. */
   const request = (end: unknown = 'fine', timeoutMs = 60_000) => {
     const call = new RunningCall(new Deadline({ timeoutMs }));

@@ -104,6 +104,7 @@ describe('the public surface', () => {
     expect(membersOf(index.McpManager)).toMatchInlineSnapshot(`
       [
         "addServer",
+        "as",
         "callTool",
         "callTools",
         "client",
@@ -112,6 +113,8 @@ describe('the public surface', () => {
         "complete",
         "connect",
         "getPrompt",
+        "knownTools",
+        "knownToolsFor",
         "listPrompts",
         "listResourceTemplates",
         "listResources",
@@ -125,6 +128,7 @@ describe('the public surface', () => {
         "removeServer",
         "setServers",
         "snapshot",
+        "snapshotFor",
         "subscribeResource",
         "unsubscribeResource",
       ]
@@ -134,9 +138,11 @@ describe('the public surface', () => {
   test('of a client', () => {
     expect(membersOf(index.McpClient)).toMatchInlineSnapshot(`
       [
+        "as",
         "callTool",
         "capabilities",
         "close",
+        "commonStatus",
         "complete",
         "connect",
         "getPrompt",
@@ -144,6 +150,7 @@ describe('the public surface', () => {
         "inherit",
         "instructions",
         "knownTools",
+        "knownToolsFor",
         "lastError",
         "listPrompts",
         "listResourceTemplates",
@@ -159,6 +166,7 @@ describe('the public surface', () => {
         "serverInfo",
         "setLogLevel",
         "snapshot",
+        "snapshotFor",
         "status",
         "subscribeResource",
         "unsubscribeResource",
@@ -214,16 +222,19 @@ describe('the public surface', () => {
         "ready": [
           "unhealthy",
           "reconnecting",
+          "idle",
           "closed",
         ],
         "reconnecting": [
           "ready",
           "failed",
+          "idle",
           "closed",
         ],
         "unhealthy": [
           "ready",
           "reconnecting",
+          "idle",
           "closed",
         ],
       }
@@ -255,7 +266,9 @@ describe('the public surface', () => {
           "threshold": 2,
           "timeoutMs": 5000,
         },
+        "identityIdleMs": 300000,
         "maxConcurrency": 64,
+        "maxIdentities": 1000,
         "maxQueue": 256,
         "maxResponseBytes": 10485760,
         "protocol": "auto",
@@ -264,6 +277,7 @@ describe('the public surface', () => {
           "baseDelayMs": 100,
           "maxDelayMs": 20000,
         },
+        "scope": "auto",
         "trustAnnotations": false,
       }
     `);

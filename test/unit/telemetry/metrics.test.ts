@@ -107,6 +107,17 @@ describe('mcp.client.session.duration', () => {
     expect(found.dataPoints[0]?.value.buckets.boundaries).toEqual(BUCKETS);
   });
 
+  test('counts the sessions of identities one by one', async () => {
+    await using fleet = recordedFleet({ scope: 'identity' });
+    const { metric } = measured(fleet.manager);
+    await fleet.manager.as('ada').ping();
+    await fleet.manager.as('grace').ping();
+    await fleet.manager.as('ada').ping();
+    await fleet.manager.close();
+    const found = (await metric(SESSION)) as HistogramMetricData;
+    expect(found.dataPoints.map(({ value }) => value.count)).toEqual([2]);
+  });
+
   test('counts from its beginning a session that was there before', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
