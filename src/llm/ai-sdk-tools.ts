@@ -1,6 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
-import type { FleetTool } from '../manager/fleet.js';
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet, FleetTool } from '../manager/fleet.js';
 import { checkManager, checkTools } from './given-lists.js';
 import { type MediaOptions, shownParts } from './media.js';
 import { openSchema } from './open-schema.js';
@@ -60,7 +59,7 @@ export interface AISDKToolOptions
  * `isError`; one that is aborted, by `options.signal` or by the AI SDK, rejects.
  */
 export function toAISDKTools(
-  manager: McpManager,
+  manager: Fleet,
   tools: readonly FleetTool[],
   options: AISDKToolOptions = {},
 ): Record<string, AISDKTool> {
@@ -88,7 +87,7 @@ export function toAISDKTools(
 }
 
 async function execute(
-  manager: McpManager,
+  manager: Fleet,
   tool: FleetTool,
   call: { id: string; input: unknown },
   options: RunOptions,

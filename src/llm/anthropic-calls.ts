@@ -1,4 +1,4 @@
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet } from '../manager/fleet.js';
 import { type AnthropicContent, anthropicContent } from './anthropic-content.js';
 import { checkList } from './given-lists.js';
 import { type MediaOptions, shownParts } from './media.js';
@@ -30,7 +30,7 @@ export interface AnthropicRunOptions extends RunOptions, MediaOptions {}
  * @throws the reason of `options.signal` when it aborts, and `ConfigError` for what is no list of calls.
  */
 export async function runAnthropicToolUses(
-  manager: McpManager,
+  manager: Fleet,
   content: readonly object[],
   options: AnthropicRunOptions = {},
 ): Promise<AnthropicToolResultMessage[]> {

@@ -1,4 +1,4 @@
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet } from '../manager/fleet.js';
 import { type GeminiInlineData, geminiPart } from './gemini-content.js';
 import { fromGeminiName } from './gemini-tools.js';
 import { checkList } from './given-lists.js';
@@ -42,7 +42,7 @@ const IN_RESPONSE = ['image/png', 'image/jpeg', 'image/webp', 'application/pdf']
  * @throws the reason of `options.signal` when it aborts, and `ConfigError` for what is no list of calls.
  */
 export async function runGeminiFunctionCalls(
-  manager: McpManager,
+  manager: Fleet,
   calls: readonly object[],
   options: GeminiRunOptions = {},
 ): Promise<GeminiFunctionResponseContent[]> {

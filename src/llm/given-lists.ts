@@ -1,6 +1,5 @@
 import { ConfigError } from '../core/errors.js';
-import type { FleetTool } from '../manager/fleet.js';
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet, FleetTool } from '../manager/fleet.js';
 import { isObject } from './json-schema.js';
 
 /** @throws {ConfigError} where `tools` is no list of tools. */
@@ -19,9 +18,12 @@ export function checkList(path: string, list: readonly object[], hint: string): 
 }
 
 /** @throws {ConfigError} */
-export function checkManager(manager: McpManager): void {
+export function checkManager(manager: Fleet): void {
   if (typeof manager?.callTool !== 'function')
-    throw new ConfigError('manager', `expected an McpManager, got ${kindOf(manager)}`);
+    throw new ConfigError(
+      'manager',
+      `expected an McpManager or what its as() returns, got ${kindOf(manager)}`,
+    );
 }
 
 function kindOf(value: unknown): string {

@@ -1,4 +1,4 @@
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet } from '../manager/fleet.js';
 import { checkList } from './given-lists.js';
 import { isObject } from './json-schema.js';
 import { type MediaOptions, type ShownPart, shownParts } from './media.js';
@@ -56,7 +56,7 @@ interface OpenAICall extends ModelCall {
  * @throws the reason of `options.signal` when it aborts, and `ConfigError` for what is no list of calls.
  */
 export async function runOpenAIToolCalls<Call extends object>(
-  manager: McpManager,
+  manager: Fleet,
   calls: readonly Call[],
   options: OpenAIRunOptions = {},
 ): Promise<OpenAIAnswer<Call>[]> {

@@ -3,8 +3,7 @@ import type { CallOptions } from '../calls/call-options.js';
 import { concurrentMap } from '../core/concurrent-map.js';
 import { ConfigError, McpFleetError, UnknownToolError } from '../core/errors.js';
 import { nearestHint } from '../core/nearest.js';
-import type { FleetTool } from '../manager/fleet.js';
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet, FleetTool } from '../manager/fleet.js';
 import { type RestoringOptions, restoredArguments } from './argument-restoring.js';
 import { checkManager, checkTools } from './given-lists.js';
 import { isObject, propertiesOf, requiredOf, schemaOf } from './json-schema.js';
@@ -39,7 +38,7 @@ export interface AnsweredCall<Call extends ModelCall> {
  * for a bad option.
  */
 export async function runModelCalls<Call extends ModelCall>(
-  manager: McpManager,
+  manager: Fleet,
   calls: readonly Call[],
   options: RunOptions,
 ): Promise<AnsweredCall<Call>[]> {
@@ -62,7 +61,7 @@ export async function runModelCalls<Call extends ModelCall>(
 }
 
 async function runModelCall(
-  manager: McpManager,
+  manager: Fleet,
   { name, input }: ModelCall,
   find: ReturnType<typeof toolFinder>,
   strict: boolean,

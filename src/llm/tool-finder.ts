@@ -1,7 +1,6 @@
 import type { RequestOptions } from '../calls/call-options.js';
-import type { FleetTool } from '../manager/fleet.js';
-import type { McpManager } from '../manager/mcp-manager.js';
-import { plainAddress, toolNames } from '../manager/tool-names.js';
+import type { Fleet, FleetTool } from '../manager/fleet.js';
+import { plainAddress } from '../manager/tool-names.js';
 
 export type Found =
   /** Without a tool where its server's list cannot be had: the call itself will show why. */
@@ -11,9 +10,9 @@ export type Found =
 
 /** Finds tools by the qualified names that models use. A server is asked only for a list that is not known. */
 export function toolFinder(
-  manager: McpManager,
+  fleet: Fleet,
   offered: readonly FleetTool[] | undefined,
-  { signal, timeoutMs }: RequestOptions,
+  { signal, timeoutMs, identity }: RequestOptions,
 ): (name: string) => Promise<Found> {
   const among = (tools: readonly FleetTool[], name: string) => tools.find((tool) => tool.name === name);
   if (offered !== undefined) {
@@ -22,25 +21,28 @@ export function toolFinder(
       return tool === undefined ? { unknown: offered.map((one) => one.name) } : { tool };
     };
   }
-  const request = { ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) };
-  let tools = knownTools(manager);
+  const request = {
+    ...(signal && { signal }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(identity !== undefined && { identity }),
+  };
+  // What the fleet knows is not what an identity named in the options may see.
+  let tools = identity === undefined ? fleet.knownTools : [];
   return async (name) => {
     const known = among(tools, name);
     if (known !== undefined) return { tool: known };
     const server = plainAddress(name)?.server;
-    const isReadable = server !== undefined && manager.clients.has(server);
-    const { failed } = await manager.listTools({ ...request, ...(isReadable && { server }) });
-    tools = knownTools(manager);
-    const tool = among(tools, name);
+    const isReadable = server !== undefined && hasServer(fleet, server);
+    const { tools: listed, failed } = await fleet.listTools({ ...request, ...(isReadable && { server }) });
+    // Whom a token provider tells apart by itself knows no more than was listed.
+    const wider = identity === undefined ? fleet.knownTools : [];
+    tools = wider.length === 0 ? listed : wider;
+    const tool = among(listed, name) ?? among(tools, name);
     if (tool !== undefined || (isReadable && failed.length > 0)) return { tool };
     return { unknown: tools.map((one) => one.name) };
   };
 }
 
-function knownTools(manager: McpManager): FleetTool[] {
-  const known = [...manager.clients.values()].flatMap((client) =>
-    client.knownTools.map((tool) => ({ ...tool, server: client.name, toolName: tool.name })),
-  );
-  const names = toolNames(known);
-  return known.map((tool) => ({ ...tool, name: names.nameOf(tool.server, tool.toolName) }));
+function hasServer(fleet: Fleet, name: string): boolean {
+  return fleet.snapshot().servers.some(({ server }) => server === name);
 }

@@ -1,4 +1,4 @@
-import { abortable } from '../core/abort.js';
+import { askedHost } from './asked-host.js';
 import type { RestAction, RestSettings } from './options.js';
 import { Refusal } from './problem.js';
 
@@ -9,17 +9,7 @@ export async function authorized(
   { authorize, authorizeTimeoutMs }: Pick<RestSettings, 'authorize' | 'authorizeTimeoutMs'>,
 ): Promise<void> {
   if (authorize === 'allow-all') return;
-  const timeout = AbortSignal.timeout(authorizeTimeoutMs);
-  const ask = async () => authorize(request, action);
-  let allowed: boolean;
-  try {
-    allowed = await abortable(ask(), timeout);
-  } catch {
-    if (timeout.aborted) throw new Refusal('PERMISSION_DENIED', 'Nobody said in time that this is allowed');
-    throw new Refusal('UNAUTHENTICATED', 'Who is calling is not known', {
-      // RFC 9110 section 11.6.1 wants one.
-      headers: { 'www-authenticate': 'Bearer' },
-    });
-  }
+  const late = 'Nobody said in time that this is allowed';
+  const allowed = await askedHost(() => authorize(request, action), authorizeTimeoutMs, late);
   if (allowed !== true) throw new Refusal('PERMISSION_DENIED', 'This is not allowed');
 }

@@ -26,7 +26,12 @@ const EVENTS = {
 } as const satisfies Record<keyof McpManagerEvents, true>;
 
 type ManagerEvent = McpManagerEvents[keyof McpManagerEvents];
-type Listener = { readonly server: string | undefined; send(frame: Uint8Array): void; end(): void };
+type Listener = {
+  readonly server: string | undefined;
+  hears(owner: string): boolean;
+  send(frame: Uint8Array): void;
+  end(): void;
+};
 
 /** Gives the events of a manager to any number of streams. Each event is written once for all that hear the same of it. */
 export class EventHub {
@@ -42,9 +47,10 @@ export class EventHub {
   /**
    * Server-sent events (HTML standard, section 9.2), from now on until the reader goes or the manager is closed.
    * @param server only the events of this one; default all
+   * @param hears whether the reader may hear what belongs to the identity of this key
    * @throws {Refusal} 503 when there are too many listeners
    */
-  open(server: string | undefined): ReadableStream<Uint8Array> {
+  open(server: string | undefined, hears: Listener['hears']): ReadableStream<Uint8Array> {
     if (this.#listeners.size >= MAX_LISTENERS)
       throw new Refusal('TOO_MANY_LISTENERS', 'Too many listen to the events already');
     let listener: Listener | undefined;
@@ -53,6 +59,7 @@ export class EventHub {
         start: (stream) => {
           listener = {
             server,
+            hears,
             send: (frame) => {
               if ((stream.desiredSize ?? 0) >= frame.byteLength) return stream.enqueue(frame);
               this.#remove(listener);
@@ -101,7 +108,9 @@ export class EventHub {
 
   #tell(name: keyof McpManagerEvents, event: ManagerEvent): void {
     const frames = new Map<string | undefined, Uint8Array | undefined>();
+    const owner = 'identity' in event ? event.identity : undefined;
     for (const listener of [...this.#listeners]) {
+      if (owner !== undefined && !listener.hears(owner)) continue;
       const { server } = listener;
       if (!frames.has(server)) frames.set(server, this.#frameFor(server, name, event));
       const frame = frames.get(server);

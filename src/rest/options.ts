@@ -3,6 +3,7 @@ import { check, checkServerConfig } from '../client/options.js';
 import type { ServerConfig } from '../client/server-config.js';
 import { count, durationMs } from '../client/server-schema.js';
 import { ConfigError } from '../core/errors.js';
+import type { Identity } from '../core/identity.js';
 import type { McpManager } from '../manager/mcp-manager.js';
 import { isHostRule } from '../net/host-rule.js';
 
@@ -16,7 +17,17 @@ export interface RestHandlerOptions {
    * request alone, or read that of `request.clone()`.
    */
   authorize: 'allow-all' | ((request: Request, action: RestAction) => boolean | Promise<boolean>);
-  /** How long `authorize` may take; then the answer is 403. Milliseconds. @default 10_000 */
+  /**
+   * On whose behalf the request is: what belongs to one identity (tokens, sessions, lists, results, events) is never
+   * shown to another. It is asked once, after `authorize` has let the request in and before anything is done. A throw
+   * is 401, an answer that is no identity 500. It must leave the body of the request alone. With `undefined` the
+   * request is nobody's in particular.
+   *
+   * `GET /events` shows callers their own events and those that belong to no identity. `/health` and `/docs` ask
+   * nobody. @default every request is nobody's in particular, and `GET /events` shows the events of all
+   */
+  identify?: (request: Request) => Identity | string | undefined | Promise<Identity | string | undefined>;
+  /** How long `authorize` and `identify` may take each; then the answer is 403. Milliseconds. @default 10_000 */
   authorizeTimeoutMs?: number;
   /** Path prefix to take off, where the framework has not done so. For example `/mcp`. @default '' */
   basePath?: string;
@@ -71,6 +82,7 @@ export type RestSettings = RestHandlerOptions &
   >;
 
 const AUTHORIZE = "expected a function (request, action) => boolean, or 'allow-all' to let everybody in";
+const IDENTIFY = 'expected a function (request) => identity, key or undefined';
 const BASE_PATH = 'expected a path that begins with / and does not end with one';
 
 const schema = z.strictObject(
@@ -78,6 +90,7 @@ const schema = z.strictObject(
     authorize: z.custom((value) => value === 'allow-all' || typeof value === 'function', {
       error: AUTHORIZE,
     }),
+    identify: z.custom((value) => typeof value === 'function', { error: IDENTIFY }).optional(),
     authorizeTimeoutMs: durationMs.optional(),
     basePath: z
       .string({ error: BASE_PATH })
@@ -96,7 +109,7 @@ const schema = z.strictObject(
 
 /** @throws {ConfigError} naming the option. */
 export function restSettings(manager: McpManager, options: RestHandlerOptions): RestSettings {
-  if (typeof manager?.snapshot !== 'function') throw new ConfigError('manager', 'expected an McpManager');
+  if (typeof manager?.addServer !== 'function') throw new ConfigError('manager', 'expected an McpManager');
   check(schema, options, '');
   const { presets = {}, allowedHosts = [], allowedOrigins = [] } = options;
   for (const [name, preset] of Object.entries(presets)) checkServerConfig(preset, `presets.${name}`);

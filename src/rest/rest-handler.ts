@@ -3,6 +3,7 @@ import { getPath } from 'hono/utils/url';
 import { UnknownServerError } from '../core/errors.js';
 import type { McpManager } from '../manager/mcp-manager.js';
 import { authorized } from './authorization.js';
+import { identified } from './identification.js';
 import { mountOf, withoutBase } from './mount.js';
 import { type RestAction, type RestHandlerOptions, type RestSettings, restSettings } from './options.js';
 import { OriginGate, preflightHeaders } from './origin-gate.js';
@@ -45,7 +46,7 @@ export function createRestHandler(
 ): (request: Request) => Promise<Response> {
   const settings = restSettings(manager, options);
   const gate = new OriginGate(settings);
-  const app = application(routesOf(manager, settings), settings);
+  const app = application(manager, routesOf(manager, settings), settings);
   return async (request) => {
     let response: Response;
     try {
@@ -68,21 +69,21 @@ export function createRestHandler(
 function routesOf(manager: McpManager, settings: RestSettings): Route[] {
   const routes = [
     ...serverRoutes(manager, settings),
-    ...toolRoutes(manager),
-    ...resourceRoutes(manager),
-    ...promptRoutes(manager),
-    ...oauthRoutes(manager),
-    ...eventRoutes(manager),
+    ...toolRoutes(),
+    ...resourceRoutes(),
+    ...promptRoutes(),
+    ...oauthRoutes(),
+    ...eventRoutes(manager, settings),
     ...healthRoutes(manager),
   ];
   return [...routes, ...documentRoutes(routes, settings)];
 }
 
-function application(routes: readonly Route[], settings: RestSettings): Hono {
+function application(manager: McpManager, routes: readonly Route[], settings: RestSettings): Hono {
   const app = new Hono({ getPath: (request) => withoutBase(getPath(request), settings.basePath) });
   for (const route of routes) {
     app.on(route.method, placeOf(route), (context) =>
-      answer(route, context.req.raw, context.req.param(), settings),
+      answer(manager, route, context.req.raw, context.req.param(), settings),
     );
   }
   for (const place of new Set(routes.map(placeOf))) {
@@ -105,6 +106,7 @@ function application(routes: readonly Route[], settings: RestSettings): Hono {
 
 /** The order in which a request is dealt with: nothing of it counts before the caller may do this at all. */
 async function answer(
+  manager: McpManager,
   route: Route,
   request: Request,
   parameters: Record<string, string>,
@@ -124,10 +126,12 @@ async function answer(
     body = checkedFields(bodySchema, await readJson(request, settings));
     for (const target of distinct(route.targets(body))) await may(target);
   }
+  const identity = kind === 'none' ? undefined : await identified(request, settings);
+  const fleet = identity === undefined ? manager : manager.as(identity);
   const { signal } = request;
   try {
     const given = await whilePresent(signal, () =>
-      route.handle({ parameters, query, body, request, signal }),
+      route.handle({ parameters, query, body, request, fleet, signal }),
     );
     if (given instanceof Response) return given;
     return Response.json(given.json, { status: given.status });

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Fleet } from '../manager/fleet.js';
 import type { RestAction } from './options.js';
 
 /** One route: its schemas say what is accepted and what is answered, here and in the OpenAPI document. */
@@ -29,6 +30,8 @@ export interface RouteInput<Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly request: Request;
+  /** What to ask, on behalf of whoever `identify` says is calling. */
+  readonly fleet: Fleet;
   /** Aborts when the caller is gone. */
   readonly signal: AbortSignal;
 }

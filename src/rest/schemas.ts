@@ -23,6 +23,7 @@ export const serverQuery = fields({ server_name: serverName.optional().describe(
 
 export const snapshotSchema = z.object({
   server: z.string(),
+  identity: z.string().optional().describe('Key of the identity that sees it so'),
   status: z.enum(['idle', 'connecting', 'ready', 'unhealthy', 'reconnecting', 'failed', 'closed']),
   transport: z.enum(['http', 'sse', 'stdio', 'ws', 'custom']),
   circuit: z.enum(['closed', 'open', 'half-open']),
@@ -34,6 +35,7 @@ export const snapshotSchema = z.object({
   since: z.string().describe('ISO 8601'),
   last_ok_at: z.string().optional().describe('ISO 8601'),
   token_expires_at: z.string().optional().describe('ISO 8601'),
+  identities: z.int().optional().describe('That are kept, where each has connections of its own'),
   truncated: z
     .array(z.enum(['tools', 'resources', 'resourceTemplates', 'prompts']))
     .optional()

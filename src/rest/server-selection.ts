@@ -1,6 +1,5 @@
 import type { ListOptions } from '../calls/call-options.js';
-import type { ServerFilter } from '../manager/fleet.js';
-import type { McpManager } from '../manager/mcp-manager.js';
+import type { Fleet, ServerFilter } from '../manager/fleet.js';
 
 interface Selection {
   readonly query: { readonly server_name?: string | undefined };
@@ -12,6 +11,7 @@ export function selectionOf({ query, signal }: Selection): ListOptions & ServerF
   return { signal, ...(query.server_name !== undefined && { server: query.server_name }) };
 }
 
-export function askedServers(manager: McpManager, { query }: Selection): Iterable<string> {
-  return query.server_name === undefined ? manager.clients.keys() : [query.server_name];
+export function askedServers({ query, fleet }: Selection & { readonly fleet: Fleet }): string[] {
+  if (query.server_name !== undefined) return [query.server_name];
+  return fleet.snapshot().servers.map(({ server }) => server);
 }

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { McpManager } from '../../manager/mcp-manager.js';
 import { errorsReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
 import { errorsSchema, fields, serverName } from '../schemas.js';
@@ -11,7 +10,7 @@ export const refreshedSchema = z.object({
   errors: errorsSchema,
 });
 
-export function oauthRoutes(manager: McpManager): Route[] {
+export function oauthRoutes(): Route[] {
   return [
     route('POST /oauth/refresh', {
       kind: 'admin',
@@ -19,9 +18,9 @@ export function oauthRoutes(manager: McpManager): Route[] {
       body: refreshSchema,
       answers: { 200: refreshedSchema },
       targets: (body) => (body?.server_name === undefined ? [] : [{ server: body.server_name }]),
-      async handle({ body, signal }) {
+      async handle({ body, fleet, signal }) {
         const server = body?.server_name;
-        const { refreshed, failed } = await manager.refreshTokens({
+        const { refreshed, failed } = await fleet.refreshTokens({
           signal,
           ...(server !== undefined && { server }),
         });

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { McpManager } from '../../manager/mcp-manager.js';
 import { entriesByServer, errorsReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
 import {
@@ -27,7 +26,7 @@ export const promptGetSchema = fields({
     .optional(),
 });
 
-export function promptRoutes(manager: McpManager): Route[] {
+export function promptRoutes(): Route[] {
   return [
     route('GET /prompts', {
       kind: 'read',
@@ -35,8 +34,8 @@ export function promptRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: promptsSchema },
       async handle(input) {
-        const { prompts, failed, ...rest } = await manager.listPrompts(selectionOf(input));
-        const lists = entriesByServer(prompts, askedServers(manager, input), failed);
+        const { prompts, failed, ...rest } = await input.fleet.listPrompts(selectionOf(input));
+        const lists = entriesByServer(prompts, askedServers(input), failed);
         return ok({ prompts: lists, errors: errorsReport(failed), ...rest });
       },
     }),
@@ -46,13 +45,13 @@ export function promptRoutes(manager: McpManager): Route[] {
       body: promptGetSchema,
       answers: { 200: resultSchema },
       targets: ({ server_name }) => [{ server: server_name }],
-      async handle({ body: { server_name, prompt_name, arguments: args }, signal }) {
+      async handle({ body: { server_name, prompt_name, arguments: args }, fleet, signal }) {
         const prompt = {
           server: server_name,
           name: prompt_name,
           ...(args !== undefined && { arguments: args }),
         };
-        return ok({ success: true, data: await manager.getPrompt(prompt, { signal }), server_name });
+        return ok({ success: true, data: await fleet.getPrompt(prompt, { signal }), server_name });
       },
     }),
   ];

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { McpManager } from '../../manager/mcp-manager.js';
 import { entriesByServer, errorsReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
 import {
@@ -26,7 +25,7 @@ export const resourceTemplatesSchema = z.object({
 });
 export const resourceReadSchema = fields({ server_name: serverName, resource_uri: text });
 
-export function resourceRoutes(manager: McpManager): Route[] {
+export function resourceRoutes(): Route[] {
   return [
     route('GET /resources', {
       kind: 'read',
@@ -34,8 +33,8 @@ export function resourceRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: resourcesSchema },
       async handle(input) {
-        const { resources, failed, ...rest } = await manager.listResources(selectionOf(input));
-        const lists = entriesByServer(resources, askedServers(manager, input), failed);
+        const { resources, failed, ...rest } = await input.fleet.listResources(selectionOf(input));
+        const lists = entriesByServer(resources, askedServers(input), failed);
         return ok({ resources: lists, errors: errorsReport(failed), ...rest });
       },
     }),
@@ -45,10 +44,10 @@ export function resourceRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: resourceTemplatesSchema },
       async handle(input) {
-        const { resourceTemplates, failed, ...rest } = await manager.listResourceTemplates(
+        const { resourceTemplates, failed, ...rest } = await input.fleet.listResourceTemplates(
           selectionOf(input),
         );
-        const lists = entriesByServer(resourceTemplates, askedServers(manager, input), failed);
+        const lists = entriesByServer(resourceTemplates, askedServers(input), failed);
         return ok({ resource_templates: lists, errors: errorsReport(failed), ...rest });
       },
     }),
@@ -58,8 +57,8 @@ export function resourceRoutes(manager: McpManager): Route[] {
       body: resourceReadSchema,
       answers: { 200: resultSchema },
       targets: ({ server_name }) => [{ server: server_name }],
-      async handle({ body: { server_name, resource_uri }, signal }) {
-        const data = await manager.readResource({ server: server_name, uri: resource_uri }, { signal });
+      async handle({ body: { server_name, resource_uri }, fleet, signal }) {
+        const data = await fleet.readResource({ server: server_name, uri: resource_uri }, { signal });
         return ok({ success: true, data, server_name });
       },
     }),

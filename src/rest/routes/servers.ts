@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { ServerConfig } from '../../client/server-config.js';
+import type { ServerSnapshot } from '../../client/snapshot.js';
 import { ConfigError, UnknownServerError } from '../../core/errors.js';
 import { nearestHint } from '../../core/nearest.js';
+import type { Fleet } from '../../manager/fleet.js';
 import type { McpManager } from '../../manager/mcp-manager.js';
 import { addressGuard } from '../../net/address-guard.js';
 import type { RestSettings } from '../options.js';
@@ -35,12 +37,17 @@ export function serverRoutes(manager: McpManager, settings: RestSettings): Route
     throw new Refusal('INVALID_REQUEST', `preset: is not known${hint}`, { path: 'preset' });
   };
 
+  const snapshotIn = (fleet: Fleet, name: string): ServerSnapshot => {
+    const client = manager.client(name);
+    return fleet.snapshot().servers.find(({ server }) => server === name) ?? client.snapshot();
+  };
+
   return [
     route('GET /servers', {
       kind: 'read',
       summary: 'Lists the servers',
       answers: { 200: serversSchema },
-      handle: () => ok({ servers: manager.snapshot().servers.map(snapshotReport) }),
+      handle: ({ fleet }) => ok({ servers: fleet.snapshot().servers.map(snapshotReport) }),
     }),
     route('POST /servers', {
       kind: 'admin',
@@ -48,7 +55,7 @@ export function serverRoutes(manager: McpManager, settings: RestSettings): Route
       body: addServerSchema,
       answers: { 201: serverAddedSchema },
       targets: ({ name }) => [{ server: name }],
-      handle({ body }) {
+      handle({ body, fleet }) {
         const { name } = body;
         if (manager.clients.has(name))
           throw new Refusal('NAME_IN_USE', `There is a server ${name} already`, { path: 'name' });
@@ -57,8 +64,11 @@ export function serverRoutes(manager: McpManager, settings: RestSettings): Route
             'TOO_MANY_SERVERS',
             `There are ${manager.clients.size} servers; remove one first`,
           );
-        const client = inBody(name, () => manager.addServer(name, configOf(body)));
-        return ok({ message: `Server ${name} was added`, server: snapshotReport(client.snapshot()) }, 201);
+        inBody(name, () => manager.addServer(name, configOf(body)));
+        return ok(
+          { message: `Server ${name} was added`, server: snapshotReport(snapshotIn(fleet, name)) },
+          201,
+        );
       },
     }),
     route('GET /servers/status', {
@@ -66,9 +76,9 @@ export function serverRoutes(manager: McpManager, settings: RestSettings): Route
       summary: 'Tells the status of every server',
       query: probeQuery,
       answers: { 200: serversStatusSchema },
-      async handle({ query, signal }) {
-        if (query.probe === 'true') await manager.ping({ signal, timeoutMs: PROBE_TIMEOUT_MS });
-        const { status, servers } = manager.snapshot();
+      async handle({ query, fleet, signal }) {
+        if (query.probe === 'true') await fleet.ping({ signal, timeoutMs: PROBE_TIMEOUT_MS });
+        const { status, servers } = fleet.snapshot();
         return ok({
           status,
           servers: Object.fromEntries(servers.map((one) => [one.server, snapshotReport(one)])),
@@ -79,7 +89,7 @@ export function serverRoutes(manager: McpManager, settings: RestSettings): Route
       kind: 'read',
       summary: 'Tells the state of a server',
       answers: { 200: snapshotSchema },
-      handle: ({ parameters: { name = '' } }) => ok(snapshotReport(manager.client(name).snapshot())),
+      handle: ({ parameters: { name = '' }, fleet }) => ok(snapshotReport(snapshotIn(fleet, name))),
     }),
     route('DELETE /servers/{name}', {
       kind: 'admin',

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { CallOutcome, FleetToolCall } from '../../manager/fleet.js';
-import type { McpManager } from '../../manager/mcp-manager.js';
 import { problemOf, problemSchema } from '../problem.js';
 import { entriesByServer, errorsReport } from '../reports.js';
 import { ok, type Route, route } from '../route.js';
@@ -49,7 +48,7 @@ export const batchResultSchema = z.object({
     .describe('In the order of the calls'),
 });
 
-export function toolRoutes(manager: McpManager): Route[] {
+export function toolRoutes(): Route[] {
   return [
     route('GET /tools', {
       kind: 'read',
@@ -57,9 +56,9 @@ export function toolRoutes(manager: McpManager): Route[] {
       query: serverQuery,
       answers: { 200: toolsSchema },
       async handle(input) {
-        const { tools, failed, ...rest } = await manager.listTools(selectionOf(input));
+        const { tools, failed, ...rest } = await input.fleet.listTools(selectionOf(input));
         const own = tools.map(({ toolName, ...tool }) => ({ ...tool, name: toolName }));
-        const lists = entriesByServer(own, askedServers(manager, input), failed);
+        const lists = entriesByServer(own, askedServers(input), failed);
         return ok({ tools: lists, errors: errorsReport(failed), ...rest });
       },
     }),
@@ -69,8 +68,8 @@ export function toolRoutes(manager: McpManager): Route[] {
       body: toolCallSchema,
       answers: { 200: resultSchema },
       targets: (call) => [targetOf(call)],
-      async handle({ body, signal }) {
-        const data = await manager.callTool(callOf(body), { signal });
+      async handle({ body, fleet, signal }) {
+        const data = await fleet.callTool(callOf(body), { signal });
         return ok({ success: data.isError !== true, data, server_name: body.server_name });
       },
     }),
@@ -80,8 +79,8 @@ export function toolRoutes(manager: McpManager): Route[] {
       body: batchSchema,
       answers: { 200: batchResultSchema },
       targets: ({ calls }) => calls.map(targetOf),
-      async handle({ body, signal }) {
-        const outcomes = await manager.callTools(body.calls.map(callOf), {
+      async handle({ body, fleet, signal }) {
+        const outcomes = await fleet.callTools(body.calls.map(callOf), {
           signal,
           concurrency: BATCH_CONCURRENCY,
         });

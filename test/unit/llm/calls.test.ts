@@ -288,7 +288,7 @@ test.each<[string, () => unknown, string]>([
   [
     'no manager',
     () => runOpenAIToolCalls(undefined as never, []),
-    'manager: expected an McpManager, got undefined',
+    'manager: expected an McpManager or what its as() returns, got undefined',
   ],
   ['no offer', () => runOpenAIToolCalls(manager, [], { tools: {} as never }), 'tools: expected a list'],
   [
