@@ -45,10 +45,13 @@ const MODERN_ANSWERS = {
 
 export const TOOLS_PER_SERVER = tools.length;
 
+/** What is answered by servers with five tools. */
+export const FEW_TOOLS = { ...OTHERS, 'tools/list': JSON.stringify({ tools: tools.slice(0, 5) }) };
+
 /** The answer to a message: nothing for a notification. */
-export function answerTo({ id, method, params }) {
+export function answerTo({ id, method, params }, others = OTHERS) {
   if (id === undefined) return undefined;
-  const answer = method === 'tools/call' ? RESULTS[params.name] : OTHERS[method];
+  const answer = method === 'tools/call' ? RESULTS[params.name] : others[method];
   return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${answer ?? '{}'}}`;
 }
 

@@ -7,6 +7,7 @@ import { calls, modern, sizes, sse, stdio } from './calls.mjs';
 import { firstCalls } from './first-calls.mjs';
 import { connecting, lists } from './fleets.mjs';
 import { print, rounded } from './harness.mjs';
+import { identities } from './identities.mjs';
 import { memory } from './memory.mjs';
 import { telemetry } from './telemetry.mjs';
 
@@ -19,6 +20,7 @@ const GROUPS = {
   lists: ['listTools', lists],
   connecting: ['Connecting', connecting],
   memory: ['Memory of a connected, idle server', memory],
+  identities: ['Identities of one server', identities],
   stdio: ['Tool calls over stdio', stdio],
   telemetry: ['Tool calls with telemetry, by CPU time', telemetry],
 };

@@ -1,8 +1,8 @@
 // The least MCP server there is, in a process of its own. Every path is a server: below /stream it also has the stream
-// on which servers speak first; below /modern it speaks 2026-07-28; below /idle, too, and keeps no connection. Sends its
-// port to its parent.
+// on which servers speak first; below /few it has five tools; below /modern it speaks 2026-07-28; below /idle, too, and
+// keeps no connection. Sends its port to its parent.
 import { createServer } from 'node:http';
-import { answerTo, modernAnswerTo, modernRefusalOf } from './answers.mjs';
+import { answerTo, FEW_TOOLS, modernAnswerTo, modernRefusalOf } from './answers.mjs';
 
 const server = createServer((request, response) => {
   if (request.method === 'GET' && request.url.startsWith('/stream')) {
@@ -17,7 +17,8 @@ const server = createServer((request, response) => {
     const isIdle = request.url.startsWith('/idle');
     const isModern = isIdle || request.url.startsWith('/modern');
     if (isIdle) response.setHeader('connection', 'close');
-    const answer = isModern ? modernAnswerTo(message) : answerTo(message);
+    const others = request.url.startsWith('/few') ? FEW_TOOLS : undefined;
+    const answer = isModern ? modernAnswerTo(message) : answerTo(message, others);
     if (isModern && answer === undefined)
       return response.writeHead(400, { 'content-type': 'application/json' }).end(modernRefusalOf(message));
     if (answer === undefined) return response.writeHead(202).end();
