@@ -1,4 +1,4 @@
-import { settlesWithin } from '../core/abort.js';
+import { abortable, settlesWithin } from '../core/abort.js';
 import type { Identity } from '../core/identity.js';
 import { SingleFlight } from '../core/single-flight.js';
 import type { StopSignal } from '../core/stop-signal.js';
@@ -51,7 +51,7 @@ export class Identities {
     signal: StopSignal,
     work: (partition: Partition) => Promise<Result>,
   ): Promise<Result> {
-    while (this.#scope === 'unknown') await this.#finding.run(() => this.#findOut(identity), signal);
+    if (this.#scope === 'unknown') await this.#decide(identity, signal);
     if (this.#scope === 'shared') return work(this.#common);
     const tenant = this.#tenant(identity.key, true);
     return tenant.active(identity, () => work(tenant.partition));
@@ -68,11 +68,27 @@ export class Identities {
     await Promise.all([...closed, ...this.#leaving]);
   }
 
+  /** The first one to ask finds out for all; whose own question fails learns why, and nobody else. */
+  async #decide(identity: Identity, signal: StopSignal): Promise<void> {
+    let isOwn = false;
+    const findOut = () => {
+      isOwn = true;
+      return this.#findOut(identity);
+    };
+    try {
+      await this.#finding.run(findOut, signal);
+    } catch (error) {
+      if (isOwn || signal.aborted) throw error;
+      if (this.#scope === 'unknown') await abortable(this.#findOut(identity), signal);
+    }
+  }
+
   /** What a token provider gives to the first one shows whether it tells identities apart. */
   async #findOut(identity: Identity): Promise<void> {
     const tenant = this.#tenant(identity.key, true);
     const source = tenant.partition.access.tokens?.common;
     const token = source && (await tenant.active(identity, () => source.get()));
+    if (this.#scope !== 'unknown') return;
     const isForAll = source?.readsIdentity === false && token !== undefined && source.held === token;
     if (!isForAll) {
       this.#scope = 'identity';

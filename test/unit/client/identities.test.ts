@@ -833,6 +833,22 @@ describe('over time', () => {
       expect(await soon(whoami(client, 'bad'))).toBe('bad');
     });
 
+    test('to get the first token is told to that identity alone', async () => {
+      await using fake = served();
+      const auth: TokenProvider = {
+        async getToken({ identity }) {
+          if (identity?.key === 'alice') throw new Error('alice has to sign in');
+          return { token: `token-of-${identity?.key}`, expiresAt: Date.now() + 3_600_000 };
+        },
+      };
+      await using client = new McpClient('a', { ...fake.config, auth, retry: false });
+      const alice = rejection(whoami(client, 'alice'));
+      const others = Promise.all(keys(5).map((key) => whoami(client, key)));
+      expect(await soon(alice)).toMatchObject({ code: 'TOKEN_FAILED' });
+      await soon(others);
+      expect(sessions(fake)).toBe(5);
+    });
+
     test('that comes first does not decide whether identities share a session', async () => {
       await using fake = served();
       const auth = fakeTokens(new Error('not yet'), 'one-for-all');
