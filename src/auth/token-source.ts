@@ -89,7 +89,7 @@ export class TokenSource {
 
   /** Each request asks for a token of its own, perhaps of another user: what it brings must not be shared. */
   get isPerRequest(): boolean {
-    return this.#asksEachTime;
+    return this.#asksEachTime && this.#options.key === undefined;
   }
 
   /** The provider has looked for whom it is asked. */

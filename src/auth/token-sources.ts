@@ -55,8 +55,7 @@ export class TokenSources {
 
   /** Requests may be of different users: what one brings must not be shared. */
   get isPerRequest(): boolean {
-    const { key } = this.#options;
-    return key === undefined && (this.#isKeyed || this.#common.isPerRequest);
+    return this.#isKeyed || this.#common.isPerRequest;
   }
 
   /** Fetches a new token now, for whoever calls this. @throws {AuthError} `TOKEN_FAILED` */

@@ -9,6 +9,8 @@ export type CallHandler = (call: CallContext) => Promise<CallToolResult>;
 
 export interface CallContext extends ToolCall {
   readonly server: string;
+  /** The key of the identity on whose behalf it is made. */
+  readonly identity?: string;
   /** Aborts when the call's deadline passes or its caller gives up. */
   readonly signal: AbortSignal;
   /** As the server lists it; `undefined` when its list could not be had. */

@@ -50,7 +50,14 @@ export class ToolCalls {
     if (interceptors.length === 0) return this.#answer(call, tool, signal, options, running);
     const send: CallHandler = async (last) =>
       this.#answer(last, await this.#toolOf(last, name, running), last.signal, options, running);
-    const context = { ...toolCall(name, call), server, signal: running.deadline.abortSignal, tool };
+    const { identity } = running;
+    const context = {
+      ...toolCall(name, call),
+      server,
+      ...(identity !== undefined && { identity }),
+      signal: running.deadline.abortSignal,
+      tool,
+    };
     return intercepted(interceptors, send, context);
   }
 

@@ -1,4 +1,4 @@
-import { McpClient, OutcomeUnknownError } from 'mcp-fleet';
+import { McpClient, OutcomeUnknownError, type TokenProvider } from 'mcp-fleet';
 import { fakeTokens } from 'mcp-fleet/testing';
 import { expect, test, vi } from 'vitest';
 import { mcpWebSocketServer } from '../fixtures/web-socket-server.js';
@@ -57,4 +57,18 @@ test('a message larger than allowed ends the connection with a typed error', asy
     .catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
   expect((error as Error).message).toContain('maxResponseBytes');
+});
+
+test('each identity has a handshake with a token of its own, plain strings too', async () => {
+  await using server = await mcpWebSocketServer();
+  const auth: TokenProvider = { getToken: async ({ identity }) => `token-of-${identity?.key}` };
+  await using client = new McpClient('socket', { url: server.url, auth });
+  await Promise.all(
+    ['ada', 'grace', 'ada'].map((key) =>
+      client.callTool({ name: 'echo', arguments: { text: key } }, { identity: key }),
+    ),
+  );
+  const tokens = server.upgrades.map(({ authorization }) => authorization);
+  expect(tokens.sort()).toEqual(['Bearer token-of-ada', 'Bearer token-of-grace']);
+  expect(server.openConnections).toBe(2);
 });

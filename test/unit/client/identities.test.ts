@@ -9,6 +9,7 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import {
   AuthError,
+  type CallInterceptor,
   ConfigError,
   type Identity,
   McpClient,
@@ -474,6 +475,19 @@ describe('identities that are too many', () => {
     await vi.waitFor(() => expect(ended(fake)).toHaveLength(1));
     expect(ended(fake)).toEqual(['b']);
   });
+});
+
+test('interceptors are told on whose behalf a call is made', async () => {
+  await using fake = served();
+  const seen: (string | undefined)[] = [];
+  const interceptor: CallInterceptor = (next) => (call) => {
+    seen.push(call.identity);
+    return next(call);
+  };
+  await using client = new McpClient('a', { ...fake.config, interceptors: [interceptor] });
+  await client.callTool(WHOAMI);
+  await client.callTool(WHOAMI, { identity: 'alice' });
+  expect(seen).toEqual([undefined, 'alice']);
 });
 
 describe('the end of a client', () => {
