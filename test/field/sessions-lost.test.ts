@@ -88,6 +88,51 @@ describe.each(Object.entries(REFUSALS))(
   },
 );
 
+test('a session that is refused to a call and to its stream at the same time is followed by a new one', async () => {
+  let streams = 0;
+  let stream: ServerResponse | undefined;
+  let refused = () => {};
+  const streamRefused = new Promise<void>((resolve) => {
+    refused = resolve;
+  });
+  let isForgotten = false;
+  const server = await fieldServer({
+    get(response) {
+      if (isForgotten) {
+        response.writeHead(404).end();
+        refused();
+        return;
+      }
+      streams++;
+      stream = response;
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    },
+    on(rpc, response) {
+      if (!isForgotten || rpc.method === 'initialize') {
+        if (rpc.method === 'initialize') isForgotten = false;
+        return undefined;
+      }
+      if (rpc.id !== 'is-the-session-known') return refuse(response);
+      // The question is still open when the stream ends, and may not be opened again.
+      stream?.end();
+      void streamRefused.then(() => refuse(response));
+      return true;
+    },
+  });
+  const refuse = (response: ServerResponse) => {
+    response.writeHead(404).end();
+    return true;
+  };
+  await using _server = server;
+  await using client = new McpClient('field', { url: server.url }, { ...PROMPT, retry: false });
+  await client.listTools();
+  await vi.waitFor(() => expect(streams).toBe(1));
+  isForgotten = true;
+  await expect(client.callTool({ name: 'work' })).resolves.toEqual(DONE);
+  expect(server.count('tools/call')).toBe(2);
+  expect(server.count('initialize')).toBe(2);
+});
+
 test.each([500, 502, 503, 403, 409])(
   'a call that ran before its session was forgotten, and is told so with HTTP %i, does not run again',
   async (status) => {

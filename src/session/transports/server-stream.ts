@@ -20,8 +20,10 @@ const REOPEN_BACKOFF = { baseMs: 1_000, factor: 1.6, maxMs: 60_000 };
 export interface ServerStreamOptions {
   open(lastEventId: string | undefined): Promise<HttpResponse>;
   read(response: HttpResponse, onEventId: (id: string) => void, onRetry: (ms: number) => void): Promise<void>;
-  /** The server is gone, or has forgotten the session. */
+  /** The server is gone. */
   gone(reason: ConnectionError): void;
+  /** The server does not know the session any more. */
+  forgotten(reason: ConnectionError): void;
   /** The stream is given up; requests may still work. */
   failed(error: McpFleetError): void;
   signal: AbortSignal;
@@ -86,7 +88,7 @@ export class ServerStream {
 
   /** Whether to give up: says so to whom it concerns. */
   #isOver(opening: Exclude<Opening, { is: 'open' }>, wasOpen: boolean, failures: number): boolean {
-    const { gone, failed } = this.#options;
+    const { gone, forgotten, failed } = this.#options;
     if (opening.is === 'unreachable') {
       const { error } = opening;
       if (!(error instanceof AuthError) && failures < MAX_UNREACHABLE) return false;
@@ -99,8 +101,10 @@ export class ServerStream {
     const { status } = opening;
     // Never open so far: the server offers no such stream. The specification asks for 405, servers differ.
     if (!wasOpen || status === 405) return true;
-    if (status === 400 || status === 404)
-      gone(connectionLost(`The server has forgotten the session (HTTP ${status})`));
+    const lost = connectionLost(`The server has forgotten the session (HTTP ${status})`);
+    if (status === 404) forgotten(lost);
+    // That may be for the id of the last event, too.
+    else if (status === 400) gone(lost);
     else if (status === 401 || status === 403)
       failed(new AuthError('UNAUTHORIZED', `HTTP ${status} on the server's stream`));
     else return false;

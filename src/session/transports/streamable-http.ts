@@ -73,6 +73,7 @@ export class StreamableHttpTransport implements JsonRpcTransport {
       open: (lastEventId) => this.#get(lastEventId, { signal: this.#closing.signal }),
       read: (response, onEventId, onRetry) => this.#answers.readStream(response, { onEventId, onRetry }),
       gone: (reason) => this.#lost(reason),
+      forgotten: (reason) => this.abandon(reason),
       failed: (error) => this.#sink?.error(error),
       signal: this.#closing.signal,
     });
@@ -243,12 +244,9 @@ export class StreamableHttpTransport implements JsonRpcTransport {
     if (this.#headers.session === undefined || !MAY_BE_GONE.has(response.status)) throw error;
     if (this.#forgotten) throw this.#forgottenBy(error);
     if (!this.#proof.wasAccepted) throw neverKnown(error);
-    if (await this.#proof.isGone(control.signal)) {
-      const reason = this.#forgottenBy(error);
-      this.#forgotten = true;
-      this.#lost(reason);
-      throw reason;
-    }
+    if (await this.#proof.isGone(control.signal)) this.abandon(this.#forgottenBy(error));
+    // Or the stream of the session met the same meanwhile, and ended the question.
+    if (this.#forgotten) throw this.#forgottenBy(error);
     if (this.#proof.isDoubtful) this.#lost(connectionLost(`The session answers nothing (${error.message})`));
     throw error;
   }

@@ -20,6 +20,7 @@ function stream(open: Answer, read: (reading: Reading, count: number) => Promise
   const openedAt: number[] = [];
   const lastEventIds: (string | undefined)[] = [];
   const gone: ConnectionError[] = [];
+  const forgotten: ConnectionError[] = [];
   const failed: McpFleetError[] = [];
   let reads = 0;
   new ServerStream({
@@ -30,10 +31,11 @@ function stream(open: Answer, read: (reading: Reading, count: number) => Promise
     },
     read: (_response, onEventId, onRetry) => read({ onEventId, onRetry }, ++reads),
     gone: (reason) => gone.push(reason),
+    forgotten: (reason) => forgotten.push(reason),
     failed: (error) => failed.push(error),
     signal: controller.signal,
   }).start();
-  return { openedAt, lastEventIds, gone, failed, controller };
+  return { openedAt, lastEventIds, gone, forgotten, failed, controller };
 }
 
 const open = () => new Response('', { headers: { 'content-type': 'text/event-stream' } });
@@ -129,14 +131,18 @@ describe('the stream of a server', () => {
     expect([...gone, ...failed]).toEqual([]);
   });
 
-  test.each([400, 404])(
-    'that is answered with %i once it was open means that the session is gone',
-    async (code) => {
-      const { openedAt, gone, failed } = stream(after(() => status(code)));
+  test.each([
+    [400, 'gone'],
+    [404, 'forgotten'],
+  ] as const)(
+    'that is answered with %i once it was open means that the session is %s',
+    async (code, what) => {
+      const { openedAt, failed, ...told } = stream(after(() => status(code)));
       await vi.advanceTimersByTimeAsync(600_000);
       expect(openedAt).toHaveLength(2);
-      expect(gone).toMatchObject([{ code: 'CONNECTION_LOST', retryable: true }]);
-      expect(gone[0]?.message).toContain(`HTTP ${code}`);
+      expect(told[what]).toMatchObject([{ code: 'CONNECTION_LOST', retryable: true }]);
+      expect(told[what][0]?.message).toContain(`HTTP ${code}`);
+      expect([...told.gone, ...told.forgotten]).toHaveLength(1);
       expect(failed).toEqual([]);
     },
   );
