@@ -1,4 +1,5 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
+import { answerByFetch } from '../fixtures/fetch-answer.js';
 import { type Answering, type Door, type DoorOptions, openDoor } from './door.js';
 import { type NewerOptions, newerServer } from './newer.js';
 import { olderServer } from './older.js';
@@ -44,18 +45,7 @@ function requestsOf(program: Program, speaks: 'newer' | 'both', options: NewerOp
   });
   return {
     async answer(request, response, body) {
-      const gone = new AbortController();
-      response.on('close', () => gone.abort());
-      const asked = new Request(`http://127.0.0.1${request.url}`, {
-        method: request.method ?? 'GET',
-        headers: Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
-        body: body === '' ? null : body,
-        signal: gone.signal,
-      });
-      const answered = await handler.fetch(asked);
-      response.writeHead(answered.status, Object.fromEntries(answered.headers)).flushHeaders();
-      for await (const chunk of answered.body ?? []) response.write(chunk);
-      response.end();
+      await answerByFetch(handler.fetch, request, response, body);
     },
     async close() {
       unsubscribe();

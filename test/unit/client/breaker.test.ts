@@ -3,6 +3,7 @@ import { fakeServer } from 'mcp-fleet/testing';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import '../../../src/session/open.js';
 import '../../../src/session/transports/streamable-http.js';
+import { pass, soon, turns } from './faked-time.js';
 import { offering, refused, rejection, type SeenRequest, textOf, watched } from './fakes.js';
 
 beforeEach(() => {
@@ -21,26 +22,6 @@ function moody() {
     return undefined;
   });
   return { fake, state, ...seen, posts: () => seen.requests.filter(({ http }) => http === 'POST').length };
-}
-
-/** Streams and promises take turns of the event loop, which is not faked. */
-async function turns(n = 3): Promise<void> {
-  for (let i = 0; i < n; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-async function pass(ms: number, step = 1_000): Promise<void> {
-  for (let left = ms; left > 0; left -= step) {
-    await vi.advanceTimersByTimeAsync(Math.min(step, left));
-    await turns();
-  }
-}
-async function soon<T>(promise: Promise<T>): Promise<T> {
-  let settled = false;
-  const done = () => {
-    settled = true;
-  };
-  promise.then(done, done);
-  for (let n = 0; !settled && n < 1_000; n++) await pass(100, 100);
-  return promise;
 }
 
 describe('the circuit of a client', () => {

@@ -25,6 +25,7 @@ import '../../../src/client/identities.js';
 import '../../../src/client/settings-question.js';
 import '../../../src/session/open.js';
 import '../../../src/session/transports/streamable-http.js';
+import { pass, soon, turns } from './faked-time.js';
 import { countOf, gate, rejection, text, textOf, tool, watched } from './fakes.js';
 
 /** What a request says of who sends it. */
@@ -624,25 +625,6 @@ describe('over time', () => {
   });
   afterEach(() => vi.useRealTimers());
 
-  /** Streams and promises take turns of the event loop, which is not faked. */
-  async function turns(n = 3): Promise<void> {
-    for (let i = 0; i < n; i++) await new Promise((resolve) => setImmediate(resolve));
-  }
-  async function pass(ms: number, step = 1_000): Promise<void> {
-    for (let left = ms; left > 0; left -= step) {
-      await vi.advanceTimersByTimeAsync(Math.min(step, left));
-      await turns();
-    }
-  }
-  async function soon<T>(promise: Promise<T>): Promise<T> {
-    let settled = false;
-    const done = () => {
-      settled = true;
-    };
-    promise.then(done, done);
-    for (let n = 0; !settled && n < 1_000; n++) await pass(n < 20 ? 1 : 100, 100);
-    return promise;
-  }
   const statusOf = (client: McpClient, key: string) => client.as(key).snapshot().status;
 
   describe('an identity that is not used', () => {

@@ -4,6 +4,7 @@ import { type FakeServer, type Fault, fakeServer, fakeTokens } from 'mcp-fleet/t
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import '../../../src/session/open.js';
 import '../../../src/session/transports/streamable-http.js';
+import { soon } from './faked-time.js';
 import { countOf, gate, offering, rejection, text, textOf, tool, watched } from './fakes.js';
 
 beforeEach(() => {
@@ -24,21 +25,6 @@ const status = (status: number, headers: Record<string, string> = {}): Fault => 
   status,
   headers,
 });
-
-/** Lets time pass until the promise has settled. */
-async function soon<T>(promise: Promise<T>): Promise<T> {
-  let settled = false;
-  const done = () => {
-    settled = true;
-  };
-  promise.then(done, done);
-  for (let n = 0; !settled && n < 1_000; n++) {
-    await vi.advanceTimersByTimeAsync(100);
-    // Streams and modules take turns of the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return promise;
-}
 
 function calls(client: McpClient): McpClientEvents['call'][] {
   const seen: McpClientEvents['call'][] = [];
