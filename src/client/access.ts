@@ -2,6 +2,7 @@ import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { withBearer } from '../auth/bearer-fetch.js';
 import type { TokenRefresh } from '../auth/token-source.js';
 import { TokenSources } from '../auth/token-sources.js';
+import { abortable } from '../core/abort.js';
 import { McpFleetError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import type { KnownSecrets } from '../core/known-secrets.js';
@@ -75,7 +76,8 @@ export class ServerAccess {
       });
       fetch = withBearer(fetch, this.tokens, url.origin, secrets);
     }
-    if ('url' in target && this.#give !== undefined) fetch = this.#withGivenHeaders(fetch, target.url.origin);
+    if ('url' in target && this.#give !== undefined)
+      fetch = this.#withGivenHeaders(fetch, target.url.origin, this.#give);
     this.#fetch = fetch;
   }
 
@@ -84,7 +86,7 @@ export class ServerAccess {
     const { openSession } = await loaded(import('../session/open.js'));
     const { server, settings, learned, guard, exit, secrets } = this.#path;
     const { clientInfo, handlers = {}, maxResponseBytes, protocol, proxy } = settings;
-    const target = await this.#target();
+    const target = await this.target(signal);
     return openSession(target, {
       server,
       identity: this.#identity,
@@ -111,6 +113,19 @@ export class ServerAccess {
     });
   }
 
+  /**
+   * Where the server is, with what a function says for this connection; over HTTP it is asked for each request.
+   * @throws {AuthError} `TOKEN_FAILED`, or the signal's reason
+   */
+  async target(signal: StopSignal): Promise<SessionTarget> {
+    const { target } = this.#path;
+    const give = this.#give;
+    if (give === undefined) return target;
+    if (target.type === 'stdio') return { ...target, env: await this.#given('env', give, signal) };
+    if (target.type === 'ws') return { ...target, headers: await this.#given('headers', give, signal) };
+    return target;
+  }
+
   async close(): Promise<void> {
     this.tokens?.close();
     const { server } = this.#path;
@@ -118,31 +133,25 @@ export class ServerAccess {
     await Promise.allSettled(this.#endings ?? []);
   }
 
-  /** With what a function says for this connection; over HTTP it is asked for each request. */
-  async #target(): Promise<SessionTarget> {
-    const { target } = this.#path;
-    if (this.#give === undefined) return target;
-    if (target.type === 'stdio') return { ...target, env: await this.#given('env', this.#give) };
-    if (target.type === 'ws') return { ...target, headers: await this.#given('headers', this.#give) };
-    return target;
-  }
-
-  #withGivenHeaders(fetch: HttpFetch, origin: string): HttpFetch {
+  #withGivenHeaders(fetch: HttpFetch, origin: string, give: SettingsFunction): HttpFetch {
     return async (url, request = {}) => {
-      if (this.#give === undefined || (url instanceof URL ? url : new URL(url)).origin !== origin)
-        return fetch(url, request);
-      const given = await this.#given('headers', this.#give);
+      if ((url instanceof URL ? url : new URL(url)).origin !== origin) return fetch(url, request);
+      const given = await this.#given('headers', give, request.signal);
       return fetch(url, { ...request, headers: { ...request.headers, ...lowerCaseNames(given) } });
     };
   }
 
-  async #given(option: 'headers' | 'env', give: SettingsFunction): Promise<Readonly<Record<string, string>>> {
+  async #given(
+    option: 'headers' | 'env',
+    give: SettingsFunction,
+    signal: StopSignal | undefined,
+  ): Promise<Readonly<Record<string, string>>> {
     const { askForSettings } = await loaded(import('./settings-question.js'));
     const { server, target, secrets } = this.#path;
     const url = 'url' in target ? target.url : undefined;
     this.#closing ??= new AbortController();
     const question = { option, server, url, identity: this.#identity?.() };
-    const given = await askForSettings(give, question, this.#closing.signal);
+    const given = await abortable(askForSettings(give, question, this.#closing.signal), signal);
     for (const secret of configuredSecrets({ ...target, [option]: given } as SessionTarget))
       secrets.passing(secret);
     return given;

@@ -15,11 +15,13 @@ export function configuredSecrets(target: SessionTarget): string[] {
         ...secretsOfArguments(target.args),
       ];
     default:
-      return [
-        ...Object.entries(target.headers).flatMap(([name, value]) => secretsOfHeader(name, value)),
-        ...secretsOfUrl(target.url),
-      ];
+      return [...secretsOfHeaders(target.headers), ...secretsOfUrl(target.url)];
   }
+}
+
+/** What messages must not repeat of header fields. */
+export function secretsOfHeaders(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers).flatMap(([name, value]) => secretsOfHeader(name, value));
 }
 
 /** Longer values are documents, such as programs in arguments; their lines are looked at. */

@@ -12,6 +12,7 @@ import type {
 } from '../client/server-config.js';
 import { ServerPath } from '../client/server-path.js';
 import { lazyHttpClient } from '../net/lazy-http-client.js';
+import type { SessionTarget } from '../session/open.js';
 import { recordedFetch } from './recorded-fetch.js';
 import { RecordedTransport, SdkTransport } from './recorded-transport.js';
 import { Recorder } from './recorder.js';
@@ -84,6 +85,9 @@ const NO_HOOKS: ServerAccessHooks = {
   isStderrHeard: () => false,
 };
 
+/** Where a server is, with what functions give for this connection: their secrets are kept out of the recording, too. */
+type Target<Type extends SessionTarget['type']> = Extract<SessionTarget, { type: Type }>;
+
 interface Recorded {
   config: ServerConfig;
   close(): Promise<void>;
@@ -109,13 +113,13 @@ function recordedConfig(
   return { config: { ...config, fetch: recordedFetch(inner, recorder) }, close: client.close };
 }
 
-function recordedStdio(config: StdioServerConfig, recorder: Recorder, { stderr }: ServerAccess): Recorded {
-  const { type: _type, command, args = [], env = {}, cwd, ...settings } = config;
+function recordedStdio(config: StdioServerConfig, recorder: Recorder, access: ServerAccess): Recorded {
+  const { type: _type, command: _command, args: _args, env: _env, cwd: _cwd, ...settings } = config;
   const { maxResponseBytes } = settingsOf(config, {});
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { StdioTransport } = await import('../session/transports/stdio.js');
-    const given = typeof env === 'function' ? await env({ server: 'recorded', signal }) : env;
-    const inner = new StdioTransport({ command, args, env: given, cwd, maxResponseBytes, stderr });
+    const target = (await access.target(signal)) as Target<'stdio'>;
+    const inner = new StdioTransport({ ...target, maxResponseBytes, stderr: access.stderr });
     return new RecordedTransport(new SdkTransport(inner, signal), recorder);
   };
   return { config: { ...settings, type: 'custom', transport }, close: async () => {} };
@@ -127,18 +131,14 @@ function recordedWebSocket(
   path: ServerPath,
   access: ServerAccess,
 ): Recorded {
-  const { type: _type, url, headers = {}, auth: _auth, ...settings } = config;
+  const { type: _type, url: _url, headers: _headers, auth: _auth, ...settings } = config;
   const { maxResponseBytes, proxy } = settingsOf(config, {});
   const transport = async ({ signal }: { signal: AbortSignal }): Promise<Transport> => {
     const { WebSocketTransport } = await import('../session/transports/websocket.js');
     const tokens = await access.tokens?.current(signal);
-    const given =
-      typeof headers === 'function'
-        ? await headers({ server: 'recorded', url: new URL(url), signal })
-        : headers;
+    const target = (await access.target(signal)) as Target<'ws'>;
     const inner = new WebSocketTransport({
-      url: new URL(url),
-      headers: given,
+      ...target,
       tokens,
       maxResponseBytes,
       proxy,

@@ -1,5 +1,6 @@
 import type { FetchLike } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
+import { secretsOfHeaders } from '../client/configured-secrets.js';
 import { EventParser } from '../net/event-parser.js';
 import type { Recorder } from './recorder.js';
 
@@ -7,9 +8,9 @@ import type { Recorder } from './recorder.js';
 export function recordedFetch(fetch: FetchLike, recorder: Recorder): FetchLike {
   return async (url, init = {}) => {
     const headers = new Headers(init.headers);
-    for (const name of ['authorization', 'mcp-session-id']) {
-      recorder.secrets.add((headers.get(name) ?? '').replace(/^\w+ +/, ''));
-    }
+    // What functions and token providers give, and the session; the other fields of the protocol repeat the message.
+    const own = [...headers].filter(([name]) => name === 'mcp-session-id' || !name.startsWith('mcp-'));
+    for (const secret of secretsOfHeaders(Object.fromEntries(own))) recorder.secrets.add(secret);
     const sent = typeof init.body === 'string' ? messagesIn(init.body) : [];
     for (const message of sent) recorder.sent(message);
     const response = await fetch(url, init);

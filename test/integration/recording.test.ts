@@ -305,3 +305,16 @@ describe('calls that become tasks', () => {
     expect(replay.calls.map(({ tool }) => tool)).toEqual(['build', 'asks', 'asks-first', 'fails']);
   });
 });
+
+test('what a function gives to a process is kept out of its recording', async () => {
+  await using recorder = recordServer({
+    command: process.execPath,
+    args: ['test/fixtures/stdio/plain.mjs'],
+    env: () => ({ API_KEY: 'env-secret-1234' }),
+  });
+  await using client = new McpClient('recorded', recorder.config);
+  const answer = await client.callTool({ name: 'env' });
+  // Of the process itself it was known.
+  expect(JSON.stringify(answer)).toContain('env-secret-1234');
+  expect(JSON.stringify(recorder.recording)).not.toContain('env-secret-1234');
+});

@@ -116,36 +116,42 @@ describe.each(PROTOCOLS)('a recording of %s', (protocol) => {
     expect(requests(recording)).toEqual(['initialize', 'tools/list']);
   });
 
-  test('holds no header, token, session id or query value, even where the server repeats them', async () => {
-    const secrets = ['header-secret', 'token-one', 'token-two', 'query-secret'];
-    await using fake = fakeServer(
-      (server) => {
-        server.registerTool('leak', {}, ({ requestInfo, sessionId, _meta }) => {
-          const everything = JSON.stringify([requestInfo?.headers, sessionId, _meta, secrets]);
-          return text(`${everything} ${Buffer.from('token-two').toString('base64')}`);
-        });
-      },
-      { protocol },
-    );
-    fake.inject({ kind: 'expire-token' }, { method: 'tools/call' });
-    const auth = fakeTokens('token-one', 'token-two');
-    const config = {
-      ...fake.config,
-      url: `${fake.config.url}?key=query-secret`,
-      headers: { 'x-key': 'header-secret' },
-    };
-    const recording = await recordingOf({ ...config, auth }, (client) =>
-      client.callTool({ name: 'leak', _meta: { trace: 'trace-secret' } }),
-    );
-    const written = JSON.stringify(recording);
-    const session = fake.requests.at(-1)?.headers['mcp-session-id'] ?? 'no session id';
-    for (const secret of [...secrets, session, Buffer.from('token-two').toString('base64')]) {
-      expect(written).not.toContain(secret);
-    }
-    expect(JSON.stringify(recording.exchanges.map(({ params }) => params))).not.toContain('trace-secret');
-    expect(written).toContain('[redacted]');
-    expect(fake.calls[0]?.authorization).toBe('Bearer token-two');
-  });
+  test.each([
+    ['fixed', { 'x-key': 'header-secret' }],
+    ['given by a function', () => ({ 'x-key': 'header-secret' })],
+  ])(
+    'holds no header (%s), token, session id or query value, even where the server repeats them',
+    async (_how, headers) => {
+      const secrets = ['header-secret', 'token-one', 'token-two', 'query-secret'];
+      await using fake = fakeServer(
+        (server) => {
+          server.registerTool('leak', {}, ({ requestInfo, sessionId, _meta }) => {
+            const everything = JSON.stringify([requestInfo?.headers, sessionId, _meta, secrets]);
+            return text(`${everything} ${Buffer.from('token-two').toString('base64')}`);
+          });
+        },
+        { protocol },
+      );
+      fake.inject({ kind: 'expire-token' }, { method: 'tools/call' });
+      const auth = fakeTokens('token-one', 'token-two');
+      const config = {
+        ...fake.config,
+        url: `${fake.config.url}?key=query-secret`,
+        headers,
+      };
+      const recording = await recordingOf({ ...config, auth }, (client) =>
+        client.callTool({ name: 'leak', _meta: { trace: 'trace-secret' } }),
+      );
+      const written = JSON.stringify(recording);
+      const session = fake.requests.at(-1)?.headers['mcp-session-id'] ?? 'no session id';
+      for (const secret of [...secrets, session, Buffer.from('token-two').toString('base64')]) {
+        expect(written).not.toContain(secret);
+      }
+      expect(JSON.stringify(recording.exchanges.map(({ params }) => params))).not.toContain('trace-secret');
+      expect(written).toContain('[redacted]');
+      expect(fake.calls[0]?.authorization).toBe('Bearer token-two');
+    },
+  );
 
   test('is redacted as the user says, and replayed all the same', async () => {
     await using fake = fakeServer(counting(), { protocol });
