@@ -74,7 +74,7 @@ export class CallRunner {
     { timeoutMs = this.#options.timeoutMs, signal, maxTotalTimeoutMs }: CallOptions,
     work: (call: RunningCall) => Promise<Result>,
   ): Promise<Result> {
-    if (this.#closed) throw closed(this.#options.server);
+    this.refuseWhenClosed();
     signal?.throwIfAborted();
     const startedAt = performance.now();
     const deadline = new Deadline({ timeoutMs, signal, maxTotalTimeoutMs, holdsProcess: true });
@@ -96,6 +96,11 @@ export class CallRunner {
       deadline[Symbol.dispose]();
       this.#inFlight.leave(deadline);
     }
+  }
+
+  /** @throws {McpFleetError} `CLOSED` */
+  refuseWhenClosed(): void {
+    if (this.#closed) throw closed(this.#options.server);
   }
 
   /** Tells the observer of every call from now on, until the returned function is called. */

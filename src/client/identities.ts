@@ -1,10 +1,13 @@
 import { abortable, settlesWithin } from '../core/abort.js';
 import type { Identity } from '../core/identity.js';
 import { SingleFlight } from '../core/single-flight.js';
-import type { StopSignal } from '../core/stop-signal.js';
+import { Stop, type StopSignal } from '../core/stop-signal.js';
 import { DRAIN_TIMEOUT_MS } from './options.js';
 import { Partition, type PartitionOptions, type PartitionOwner } from './partition.js';
 import type { Scope } from './scope.js';
+
+/** The attempt has a bound of its own. */
+const NEVER = new Stop();
 
 /** The identities of one server, each with its own partition: the one used longest ago makes room. */
 export class Identities {
@@ -17,19 +20,19 @@ export class Identities {
   #scope: Scope;
 
   /** @param common what identities share that have nothing of their own */
-  constructor(options: Omit<PartitionOptions, 'owner'>, common: Partition, scope: Scope) {
+  constructor(options: Omit<PartitionOptions, 'owner'>, common: Partition) {
     this.#options = options;
     this.#common = common;
-    this.#scope = scope;
+    this.#scope = options.scope;
   }
 
   get size(): number {
     return this.#tenants.size;
   }
 
-  /** Those that are kept, by the key of their identity. */
-  *partitions(): Iterable<[string, Partition]> {
-    for (const { key, partition } of this.#tenants.values()) yield [key, partition];
+  /** The one used last at the end. */
+  *partitions(): Iterable<Partition> {
+    for (const { partition } of this.#tenants.values()) yield partition;
   }
 
   /** The partition of an identity, as far as there is one: the common one where nothing differs. */
@@ -37,9 +40,16 @@ export class Identities {
     return this.#scope === 'shared' ? this.#common : this.#tenants.get(placeOf(key, true))?.partition;
   }
 
-  /** Makes a partition without a call. */
-  of(key: string): Partition {
-    return this.#tenant(key, true).partition;
+  /** Goes on with what was asked for in the partitions of others, and connects where something may arrive. */
+  inherit(previous: Identities): void {
+    for (const { key, isGiven, partition } of previous.#tenants.values()) {
+      const { standing } = partition;
+      if (!standing.any) continue;
+      const tenant = this.#tenant(key, isGiven);
+      tenant.partition.inherit(standing);
+      // Its outcome shows in the status.
+      if (standing.awaitsUpdates) tenant.partition.connect(NEVER).catch(() => {});
+    }
   }
 
   /**

@@ -12,26 +12,20 @@ import type {
   ServerCapabilities,
   Tool,
 } from '@modelcontextprotocol/sdk/types.js';
-import { askForKey } from '../auth/provider-call.js';
-import type { TokenProvider } from '../auth/token-provider.js';
 import type { CallOptions, ListOptions, RequestOptions } from '../calls/call-options.js';
 import { CallRunner, type CallSubject } from '../calls/call-runner.js';
 import { ErrorReports } from '../calls/error-reports.js';
 import type { RunningCall } from '../calls/running-call.js';
 import type { ToolCall } from '../calls/tool-call.js';
-import { abortable } from '../core/abort.js';
 import { Deadline } from '../core/deadline.js';
 import { Emitter, type ListenOptions, type Unsubscribe } from '../core/emitter.js';
-import { asFleetError, McpFleetError } from '../core/errors.js';
+import { asFleetError, type McpFleetError } from '../core/errors.js';
 import { checkedIdentity, type Identity } from '../core/identity.js';
-import { loaded } from '../core/loaded.js';
 import { isolatedLogger } from '../core/logger.js';
-import type { StopSignal } from '../core/stop-signal.js';
 import { loggable, TEXT_EXIT, type TextExit } from '../core/text-exit.js';
 import type { ListEntries, ListKind } from '../session/session.js';
 import { checkCallOptions, checkToolCall } from './call-checks.js';
 import type { McpClientEvents } from './events.js';
-import type { Identities } from './identities.js';
 import { INSTRUMENTATION, type Instrumentation } from './instrumentation.js';
 import {
   checkDefaults,
@@ -40,8 +34,9 @@ import {
   DRAIN_TIMEOUT_MS,
   settingsOf,
 } from './options.js';
-import { Partition, type PartitionOptions } from './partition.js';
-import { type Scope, scopeOf } from './scope.js';
+import type { Partition } from './partition.js';
+import { Partitions } from './partitions.js';
+import { scopeOf } from './scope.js';
 import type { ServerConfig, ServerDefaults } from './server-config.js';
 import { ServerPath } from './server-path.js';
 import { ServerPolicies } from './server-policies.js';
@@ -58,12 +53,6 @@ const LIST_KINDS = [
   'prompts',
 ] as const satisfies readonly ListKind[];
 
-/** A token provider that names for whom a request is. */
-interface Keyed {
-  readonly provider: TokenProvider;
-  readonly url: URL;
-}
-
 /** One MCP server: its connections, its tokens, and the policies around its calls. Usable without a manager. */
 export class McpClient implements ServerView, AsyncDisposable {
   readonly name: string;
@@ -72,15 +61,7 @@ export class McpClient implements ServerView, AsyncDisposable {
   readonly #events: Emitter<McpClientEvents>;
   readonly #reports: ErrorReports;
   readonly #calls: CallRunner;
-  readonly #parts: PartitionOptions;
-  /** Of nobody in particular, and of all identities where nothing differs between them. */
-  readonly #common: Partition;
-  /** As far as the configuration says it. */
-  readonly #scope: Scope;
-  /** Made for the first call of an identity. */
-  #identities: Identities | undefined;
-  /** Ends the questions whose key a call needs. */
-  #closing: AbortController | undefined;
+  readonly #partitions: Partitions;
   #closed: Promise<void> | undefined;
 
   /**
@@ -98,7 +79,6 @@ export class McpClient implements ServerView, AsyncDisposable {
       if (event !== 'error') this.#reports.report({ during: 'listener', error: asFleetError(thrown) });
     });
     this.#path = new ServerPath(name, config, settings);
-    this.#scope = scopeOf(config, settings.scope);
     const { exit } = this.#path;
     this.#reports = new ErrorReports((report) => {
       const { during, error } = report as McpClientEvents['error'];
@@ -112,9 +92,9 @@ export class McpClient implements ServerView, AsyncDisposable {
       this.#events.emit('error', { server: name, during, error });
     });
     this.#policies = new ServerPolicies(settings, {
-      prober: () => ([...this.#partitions()].at(-1) as Partition).prober,
+      prober: () => ([...this.#partitions].at(-1) as Partition).prober,
       onOpen: (refusal) => {
-        for (const { connection } of this.#partitions()) connection.dismissWaiters(refusal);
+        for (const { connection } of this.#partitions) connection.dismissWaiters(refusal);
       },
       onCircuit: (change) => this.#events.emit('circuit', { server: name, ...change }),
     });
@@ -125,15 +105,14 @@ export class McpClient implements ServerView, AsyncDisposable {
       onCall: (report) => this.#events.emit('call', report),
       exit,
     });
-    this.#parts = {
+    this.#partitions = new Partitions({
       path: this.#path,
       policies: this.#policies,
       events: this.#events,
       logger,
       isAllowed: toolFilter(settings.tools),
-      scope: this.#scope,
-    };
-    this.#common = new Partition(this.#parts);
+      scope: scopeOf(config, settings.scope),
+    });
   }
 
   // ── State ───────────────────────────────────────────────────────────────────
@@ -142,49 +121,49 @@ export class McpClient implements ServerView, AsyncDisposable {
   get status(): ServerStatus {
     const status = this.commonStatus;
     if (status !== 'idle') return status;
-    for (const [, { connection }] of this.#identities?.partitions() ?? [])
-      if (connection.session !== undefined) return 'ready';
-    return status;
+    return [...this.#partitions].some(({ connection }) => connection.session !== undefined)
+      ? 'ready'
+      : status;
   }
 
   /** Of the connection of nobody in particular alone. @internal */
   get commonStatus(): ServerStatus {
-    return this.#common.connection.status;
+    return this.#partitions.common.connection.status;
   }
 
   /** Why the status is `reconnecting`, `unhealthy` or `failed`. */
   get lastError(): McpFleetError | undefined {
-    return this.#common.connection.lastError;
+    return this.#partitions.common.connection.lastError;
   }
 
   /** What the server said it can do; `undefined` until the first connection. */
   get capabilities(): ServerCapabilities | undefined {
-    return this.#common.connection.lastSession?.capabilities;
+    return this.#partitions.common.connection.lastSession?.capabilities;
   }
 
   get serverInfo(): Implementation | undefined {
-    return this.#common.connection.lastSession?.serverInfo;
+    return this.#partitions.common.connection.lastSession?.serverInfo;
   }
 
   /** The server's usage guide for the model. */
   get instructions(): string | undefined {
-    return this.#common.connection.lastSession?.instructions;
+    return this.#partitions.common.connection.lastSession?.instructions;
   }
 
   /** The revision of MCP in use, for example `2025-11-25`. */
   get protocolVersion(): string | undefined {
-    return this.#common.connection.lastSession?.protocolVersion;
+    return this.#partitions.common.connection.lastSession?.protocolVersion;
   }
 
   /** Without I/O and without secrets. */
   snapshot(): ServerSnapshot {
-    return { ...this.#snapshot(this.#common), status: this.status };
+    return { ...this.#snapshot(this.#partitions.common), status: this.status };
   }
 
   /** As one identity sees it. @internal */
   snapshotFor(identity: Identity): ServerSnapshot {
-    const partition = this.#known(identity);
-    return partition === this.#common ? this.snapshot() : this.#snapshot(partition, identity.key);
+    const partition = this.#partitions.known(identity);
+    return partition === this.#partitions.common ? this.snapshot() : this.#snapshot(partition, identity.key);
   }
 
   #snapshot(partition: Partition | undefined, identity?: string): ServerSnapshot {
@@ -193,7 +172,7 @@ export class McpClient implements ServerView, AsyncDisposable {
     return snapshotOf({
       server: this.name,
       identity,
-      identities: identity === undefined ? (this.#identities?.size ?? 0) : 0,
+      identities: identity === undefined ? this.#partitions.identities : 0,
       status: partition?.connection.status ?? 'idle',
       since: partition?.connection.since ?? Date.now(),
       session: partition?.connection.lastSession,
@@ -220,6 +199,8 @@ export class McpClient implements ServerView, AsyncDisposable {
     const { target } = this.#path;
     return {
       url: 'url' in target ? target.url : undefined,
+      session: [...this.#partitions].findLast(({ connection }) => connection.lastSession)?.connection
+        .lastSession,
       observe: (observer) => this.#calls.observe(observer),
     };
   }
@@ -240,11 +221,11 @@ export class McpClient implements ServerView, AsyncDisposable {
     checkCallOptions(options);
     // Not one of the calls that closing waits for: there is nothing to lose.
     const { timeoutMs = this.#path.settings.callTimeoutMs, signal, identity } = options;
-    if (this.#closed !== undefined) throw this.#closedError();
+    this.#calls.refuseWhenClosed();
     const deadline = new Deadline({ timeoutMs, signal, holdsProcess: true });
     try {
       const caller = identity === undefined ? undefined : checkedIdentity(identity, 'options.identity');
-      await this.#within(caller, deadline.signal, (partition) => partition.connect(deadline.signal));
+      await this.#partitions.within(caller, deadline.signal, (own) => own.connect(deadline.signal));
     } finally {
       deadline[Symbol.dispose]();
     }
@@ -265,7 +246,7 @@ export class McpClient implements ServerView, AsyncDisposable {
 
   /** Whether there is a token provider to refresh from. */
   get hasTokenProvider(): boolean {
-    return this.#common.access.tokens !== undefined;
+    return this.#partitions.common.access.tokens !== undefined;
   }
 
   // ── Tools ───────────────────────────────────────────────────────────────────
@@ -277,13 +258,13 @@ export class McpClient implements ServerView, AsyncDisposable {
 
   /** The tools that are known at this moment, without asking the server. */
   get knownTools(): readonly Tool[] {
-    return this.#common.knownTools;
+    return this.#partitions.common.knownTools;
   }
 
   /** Those that are known of one identity. @internal */
   knownToolsFor(identity: Identity | undefined): readonly Tool[] {
     if (identity === undefined) return this.knownTools;
-    return this.#known(identity)?.knownTools ?? NO_TOOLS;
+    return this.#partitions.known(identity)?.knownTools ?? NO_TOOLS;
   }
 
   /**
@@ -357,18 +338,8 @@ export class McpClient implements ServerView, AsyncDisposable {
 
   /** Goes on with the subscriptions and the log levels that were asked of the client whose place it takes. @internal */
   inherit(previous: McpClient): void {
-    this.#common.inherit(previous.#common.standing);
-    const kept = [...(previous.#identities?.partitions() ?? [])].filter(([, { standing }]) => standing.any);
-    if (kept.length === 0) return;
-    void this.#loadIdentities().then((identities) => {
-      for (const [key, { standing }] of kept) {
-        if (this.#closed !== undefined) return;
-        const partition = identities.of(key);
-        partition.inherit(standing);
-        // Its outcome shows in the status.
-        this.connect({ identity: key }).catch(() => {});
-      }
-    });
+    // A client that is closed before it can has nothing to go on with.
+    this.#partitions.inherit(previous.#partitions).catch(() => {});
   }
 
   // ── Events and the end ──────────────────────────────────────────────────────
@@ -413,10 +384,9 @@ export class McpClient implements ServerView, AsyncDisposable {
 
   async #close(drainTimeoutMs: number): Promise<void> {
     await this.#calls.close(drainTimeoutMs);
-    this.#closing?.abort(this.#closedError());
     this.#reports.close();
     this.#policies.breaker?.stop();
-    await Promise.all([this.#identities?.close(), this.#common.close()]);
+    await this.#partitions.close();
     await this.#path.close();
   }
 
@@ -433,54 +403,11 @@ export class McpClient implements ServerView, AsyncDisposable {
     const caller = identity === undefined ? undefined : checkedIdentity(identity, 'options.identity');
     return this.#calls.run(subject, options, (call) => {
       call.identity = caller?.key;
-      return this.#within(caller, call.signal, (partition, key) => {
-        call.identity = key;
+      return this.#partitions.within(caller, call.signal, (partition) => {
+        call.identity ??= partition.key;
         return work(partition, call);
       });
     });
-  }
-
-  /** Works in the partition of a caller: the identity that is given, or whom the token provider's `key` names. */
-  #within<Result>(
-    caller: Identity | undefined,
-    signal: StopSignal,
-    work: (partition: Partition, key: string | undefined) => Promise<Result>,
-  ): Promise<Result> {
-    if (caller !== undefined)
-      return this.#withinGiven(caller, signal, (partition) => work(partition, caller.key));
-    const keyed = this.#keyed;
-    return keyed === undefined ? work(this.#common, undefined) : this.#withinKeyed(keyed, signal, work);
-  }
-
-  async #withinGiven<Result>(
-    caller: Identity,
-    signal: StopSignal,
-    work: (partition: Partition) => Promise<Result>,
-  ): Promise<Result> {
-    const identities = await this.#loadIdentities();
-    return identities.run(caller, signal, work);
-  }
-
-  async #withinKeyed<Result>(
-    { provider, url }: Keyed,
-    signal: StopSignal,
-    work: (partition: Partition, key: string | undefined) => Promise<Result>,
-  ): Promise<Result> {
-    this.#closing ??= new AbortController();
-    // In the async context of the caller.
-    const asked = askForKey(provider, { server: this.name, url: new URL(url) }, this.#closing.signal);
-    const key = await abortable(asked, signal);
-    if (key === undefined) return work(this.#common, undefined);
-    const identities = await this.#loadIdentities();
-    return identities.runKeyed(key, (partition) => work(partition, key));
-  }
-
-  /** A token provider that says for whom a call is, unless all share one connection. */
-  get #keyed(): Keyed | undefined {
-    const { config, target } = this.#path;
-    if (this.#scope === 'shared' || !('auth' in config) || !('url' in target)) return undefined;
-    const { auth: provider } = config;
-    return provider?.key === undefined ? undefined : { provider, url: target.url };
   }
 
   async #list<Kind extends ListKind>(
@@ -488,36 +415,11 @@ export class McpClient implements ServerView, AsyncDisposable {
     options: ListOptions,
   ): Promise<readonly ListEntries[Kind][]> {
     const { identity } = options;
-    const nobodys = this.#keyed === undefined ? this.#common : undefined;
-    const partition =
-      identity === undefined ? nobodys : this.#known(checkedIdentity(identity, 'options.identity'));
-    const known = this.#closed === undefined ? partition?.knownList(kind, options) : undefined;
+    const caller = identity === undefined ? undefined : checkedIdentity(identity, 'options.identity');
+    const isOpen = this.#closed === undefined;
+    const known = isOpen ? this.#partitions.known(caller)?.knownList(kind, options) : undefined;
     if (known !== undefined) return known;
     const method = kind === 'resourceTemplates' ? 'resources/templates/list' : `${kind}/list`;
     return this.#run({ method }, options, (own, running) => own.list(kind, options, running));
-  }
-
-  /** The partition of an identity, as far as there is one. */
-  #known(identity: Identity): Partition | undefined {
-    if (this.#identities !== undefined) return this.#identities.known(identity);
-    return this.#scope === 'shared' ? this.#common : undefined;
-  }
-
-  /** @throws {McpFleetError} `CLOSED` */
-  async #loadIdentities(): Promise<Identities> {
-    if (this.#identities !== undefined) return this.#identities;
-    const { Identities } = await loaded(import('./identities.js'));
-    if (this.#closed !== undefined) throw this.#closedError();
-    this.#identities ??= new Identities(this.#parts, this.#common, this.#scope);
-    return this.#identities;
-  }
-
-  #closedError(): McpFleetError {
-    return new McpFleetError('CLOSED', 'The client is closed', { server: this.name, delivery: 'not-sent' });
-  }
-
-  *#partitions(): Iterable<Partition> {
-    yield this.#common;
-    for (const [, partition] of this.#identities?.partitions() ?? []) yield partition;
   }
 }

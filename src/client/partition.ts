@@ -61,6 +61,7 @@ export interface PartitionOptions {
   logger: Logger;
   /** Which tools exist for callers. */
   isAllowed: ToolFilter;
+  /** As far as the configuration says it. */
   scope: Scope;
   /** The identity that it belongs to; without one, it is nobody's in particular. */
   owner?: PartitionOwner | undefined;
@@ -133,6 +134,11 @@ export class Partition {
 
   // ── State ───────────────────────────────────────────────────────────────────
 
+  /** Of the identity that it belongs to. */
+  get key(): string | undefined {
+    return this.#options.owner?.key;
+  }
+
   get connection(): Connection {
     return this.#link.connection;
   }
@@ -190,15 +196,14 @@ export class Partition {
   /** The list that is known and may be handed out, unless the caller wants it fresh. */
   knownList<Kind extends ListKind>(
     kind: Kind,
-    { fresh }: ListOptions,
+    options: ListOptions,
   ): readonly ListEntries[Kind][] | undefined {
-    const isWanted = fresh === true || this.#options.path.settings.cache === false;
-    return isWanted ? undefined : this.#catalog.known(kind)?.entries;
+    return this.#wantsFresh(options) ? undefined : this.#catalog.known(kind)?.entries;
   }
 
   async list<Kind extends ListKind>(
     kind: Kind,
-    { fresh, timeoutMs }: ListOptions,
+    options: ListOptions,
     running: RunningCall,
   ): Promise<readonly ListEntries[Kind][]> {
     const { signal, observation } = running;
@@ -207,8 +212,9 @@ export class Partition {
       // Who stops waiting leaves the reading to others: what is known of its request is known of theirs.
       if (signal.aborted) running.delivery = delivery;
     };
-    const isFresh = fresh === true || this.#options.path.settings.cache === false;
-    const list = await this.#catalog.get(kind, { fresh: isFresh, signal, timeoutMs, onEnd, observation });
+    const fresh = this.#wantsFresh(options);
+    const { timeoutMs } = options;
+    const list = await this.#catalog.get(kind, { fresh, signal, timeoutMs, onEnd, observation });
     return list.entries;
   }
 
@@ -302,12 +308,16 @@ export class Partition {
     );
   }
 
+  #wantsFresh({ fresh }: ListOptions): boolean {
+    return fresh === true || this.#options.path.settings.cache === false;
+  }
+
   #page<Kind extends ListKind>(
     kind: Kind,
     cursor: string | undefined,
     call: RunningCall,
   ): Promise<ListPage<ListEntries[Kind]>> {
-    call.identity = this.#options.owner?.key;
+    call.identity = this.key;
     const ask = async (session: Session, signal: StopSignal): Promise<ListPage<ListEntries[Kind]>> => {
       const { capabilities } = session;
       if (capabilities !== undefined && capabilities[CAPABILITY_OF_LIST[kind]] === undefined)

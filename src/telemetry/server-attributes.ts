@@ -51,11 +51,13 @@ export class ServerAttributes {
   }
 
   #read(): Attributes {
-    const { server, transport, protocolVersion } = this.#client.snapshot();
+    const { url, session } = this.#client[INSTRUMENTATION]();
+    const { server, transport } = this.#client.snapshot();
+    const protocolVersion = session?.protocolVersion;
     return {
       [SERVER_NAME]: server,
-      ...NETWORK[transport],
-      ...addressOf(this.#client[INSTRUMENTATION]().url),
+      ...NETWORK[session?.transport ?? transport],
+      ...addressOf(url),
       ...(protocolVersion !== undefined && { 'mcp.protocol.version': protocolVersion }),
     };
   }

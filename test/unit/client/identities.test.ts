@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import {
   CallToolRequestSchema,
@@ -11,6 +12,7 @@ import {
   AuthError,
   type CallInterceptor,
   ConfigError,
+  clientCredentials,
   type Identity,
   McpClient,
   type McpClientEvents,
@@ -105,6 +107,23 @@ describe('identities of one server', () => {
     await using client = new McpClient('a', { ...fake.config, headers: { 'x-user': 'all' } });
     expect(await Promise.all(keys(3).map((key) => whoami(client, key)))).toEqual(['all', 'all', 'all']);
     expect(sessions(fake)).toBe(1);
+  });
+
+  test('share the token of client credentials', async () => {
+    await using fake = served();
+    let issued = 0;
+    const fetch = async (url: string | URL, init?: RequestInit): Promise<Response> => {
+      if (!String(url).startsWith('https://login.test/')) return fake.config.fetch(url, init);
+      return Response.json({ access_token: `token-${++issued}`, token_type: 'Bearer', expires_in: 3_600 });
+    };
+    const auth = clientCredentials({
+      clientId: 'a',
+      clientSecret: 'b',
+      tokenUrl: 'https://login.test/token',
+    });
+    await using client = new McpClient('a', { ...fake.config, fetch, auth });
+    await Promise.all(keys(20).map((key) => whoami(client, key)));
+    expect([issued, sessions(fake)]).toEqual([1, 1]);
   });
 
   test('share one token and one session where the provider does not look for whom it is asked', async () => {
@@ -550,6 +569,51 @@ describe('the end of a client', () => {
     expect(sessions(fake)).toBe(ended(fake).length);
     expect(client.as('alice').snapshot().status).not.toBe('ready');
   });
+});
+
+describe('the client that takes the place of another', () => {
+  test('goes on with the subscriptions of identities, whoever names them', async () => {
+    await using fake = served();
+    const user = new AsyncLocalStorage<string>();
+    const auth = { ...provider(({ key }) => ({ token: `token-of-${key}` })), key: () => user.getStore() };
+    await using before = new McpClient('a', { ...fake.config, auth });
+    await user.run('ada', () => before.subscribeResource('a:1'));
+    await before.as('grace').subscribeResource('a:2');
+    await before.as('linus').ping();
+    await using after = new McpClient('a', { ...fake.config, auth });
+    const asked = auth.contexts.length;
+    after.inherit(before);
+    await vi.waitFor(() => expect(countOf(fake, 'resources/subscribe')).toBe(4));
+    const told = auth.contexts.slice(asked).map(({ key, identity }) => [key, identity?.key]);
+    expect(told.sort()).toEqual([
+      ['ada', undefined],
+      ['grace', 'grace'],
+    ]);
+    expect(after.snapshot().identities).toBe(2);
+  });
+
+  test('and is closed at once leaves nothing behind', async () => {
+    await using fake = served();
+    await using before = new McpClient('a', { ...fake.config, headers });
+    await before.as('grace').subscribeResource('a:1');
+    const after = new McpClient('a', { ...fake.config, headers });
+    after.inherit(before);
+    // A rejection that nobody handles would end this test run.
+    await after.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sessions(fake)).toBe(1);
+  });
+});
+
+test('a function that never answers holds up no attempt to connect', async () => {
+  await using client = new McpClient('a', {
+    url: 'ws://127.0.0.1:9/mcp',
+    headers: () => new Promise<never>(() => {}),
+    connectTimeoutMs: 50,
+  });
+  const alice = client.as('alice');
+  expect(await rejection(alice.connect())).toMatchObject({ code: 'TIMEOUT', delivery: 'not-sent' });
+  expect(alice.snapshot().status).not.toBe('connecting');
 });
 
 describe('a function for header fields', () => {

@@ -116,6 +116,7 @@ describe('mcp.client.session.duration', () => {
     await fleet.manager.close();
     const found = (await metric(SESSION)) as HistogramMetricData;
     expect(found.dataPoints.map(({ value }) => value.count)).toEqual([2]);
+    expect(found.dataPoints[0]?.attributes).toMatchObject({ 'mcp.protocol.version': '2025-11-25' });
   });
 
   test('counts from its beginning a session that was there before', async () => {
