@@ -25,15 +25,15 @@ export interface TokenProvider {
   getToken(context: TokenContext): Promise<AccessToken | string | undefined>;
 
   /**
-   * For a provider that acts for many users: whose token a request needs. Tokens are kept, joined and renewed per
-   * key and never cross from one key to another; those of the 1,000 keys used last are kept. `getToken` gets the
+   * For a provider that acts for many users: whose token a call needs. Connections, lists and tokens are kept per key
+   * and never cross from one key to another; those of the `maxIdentities` keys used last are kept. `getToken` gets the
    * key as `context.key`. Not asked where a call gives an identity: then the identity's key is that key.
    *
-   * Asked for each request, in the async context of the caller, so that `AsyncLocalStorage` works. `undefined`
-   * stands for requests of no user. A token with a key is renewed when a request comes shortly before it expires,
+   * Asked for each call, and with `scope: 'shared'` for each request, in the async context of the caller, so that `AsyncLocalStorage` works. `undefined`
+   * stands for calls of no user. A token with a key is renewed when a request comes shortly before it expires,
    * on that request's account and without letting it wait; the token of no user is renewed by a timer.
    *
-   * @throws anything: the request does not go out, and its caller sees an `AuthError` with it as `cause`.
+   * @throws anything: the call does not go out, and its caller sees an `AuthError` with it as `cause`.
    */
   key?(context: TokenKeyContext): string | undefined | Promise<string | undefined>;
 }

@@ -75,7 +75,7 @@ export class TokenSource {
   constructor(options: TokenSourceOptions) {
     this.#options = options;
     // The one who can help is the one who asks, and may have done so meanwhile.
-    this.#failures = new FailureMemory(options.identity && IDENTITY_WAIT_MS);
+    this.#failures = new FailureMemory(options.identity === undefined ? undefined : IDENTITY_WAIT_MS);
     this.#closing = options.closing ?? new AbortController();
     // Each question listens to it, and plain strings are asked for by many callers at a time.
     setMaxListeners(0, this.#closing.signal);

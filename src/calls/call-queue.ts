@@ -86,14 +86,8 @@ export class CallQueue {
   }
 
   #full(): McpFleetError {
-    return new McpFleetError(
-      'QUEUE_FULL',
-      `More than maxQueue (${this.#maxQueue}) calls wait for this server`,
-      {
-        delivery: 'not-sent',
-        retryable: true,
-      },
-    );
+    const what = `More than maxQueue (${this.#maxQueue}) calls wait for this server`;
+    return new McpFleetError('QUEUE_FULL', what, { delivery: 'not-sent', retryable: true });
   }
 
   #remove(identity: string, waiter: Waiter): void {
@@ -105,19 +99,19 @@ export class CallQueue {
 
   /** The place goes to the next in line without becoming free in between. */
   #release(): void {
-    const [next] = this.#lines;
-    if (next === undefined) {
-      this.#running--;
-      return;
-    }
-    const [identity, line] = next;
-    const [waiter] = line as Set<Waiter> & Iterable<Waiter>;
-    this.#remove(identity, waiter as Waiter);
-    // The others are before it now.
-    if (line.size > 0) {
-      this.#lines.delete(identity);
-      this.#lines.set(identity, line);
-    }
-    waiter?.admit();
+    for (const [identity, line] of this.#lines)
+      for (const waiter of line) {
+        this.#remove(identity, waiter);
+        this.#toTheEnd(identity, line);
+        waiter.admit();
+        return;
+      }
+    this.#running--;
+  }
+
+  /** The others are before it now. */
+  #toTheEnd(identity: string, line: Set<Waiter>): void {
+    if (!this.#lines.delete(identity)) return;
+    this.#lines.set(identity, line);
   }
 }

@@ -13,7 +13,6 @@ export interface Prober {
 export interface ServerPoliciesHooks {
   /** Where the one that failed last is gone. */
   prober(): Prober;
-
   onCircuit(change: { state: CircuitState; previous: CircuitState }): void;
   /** The breaker has opened: who waits for the server is told. */
   onOpen(refusal: CircuitOpenError): void;

@@ -21,13 +21,13 @@ export interface ServerSnapshot {
   identities?: number;
   /** Lists that could not be read to their end; the `error` event says why. */
   truncated?: ListKind[];
-  /** Calls under way. */
+  /** Calls to the server under way, whoever made them. */
   inFlight: number;
-  /** Calls that wait for their turn. */
+  /** Calls to the server that wait for their turn, whoever made them. */
   queued: number;
   /** When the status was entered, ISO 8601. */
   since: string;
-  /** When a call last succeeded, ISO 8601. */
+  /** When a call to the server last succeeded, whoever made it, ISO 8601. */
   lastOkAt?: string;
   /** When the token in use expires, ISO 8601. */
   tokenExpiresAt?: string;
